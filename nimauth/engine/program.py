@@ -1,0 +1,117 @@
+"""What a compiled machine knows of itself: its rows, its triggers, and why an event is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from attrs import field, frozen
+
+from .errors import NotAllowed
+
+Callback = str | Callable[..., Any]
+State = str | Enum
+
+
+def name_of(callback: Callback) -> str:
+    """How a callback is called in messages."""
+    return callback if isinstance(callback, str) else getattr(callback, "__qualname__", repr(callback))
+
+
+@frozen
+class Row:
+    """One transition of the declaration, as plain data."""
+
+    event: str
+    source: State
+    target: State | None
+    """None: the state stays, and no exit or enter callback runs."""
+    guards: tuple[tuple[Callback, bool], ...] = ()
+    """Each guard with the answer that it must give."""
+    prepare: tuple[Callback, ...] = ()
+    before: tuple[Callback, ...] = ()
+    after: tuple[Callback, ...] = ()
+
+
+@frozen
+class Refusal:
+    """Why an event would not be taken now."""
+
+    event: str
+    state: State
+    guard: str | None = None
+    """The first guard that refuses; None when the state has no row for the event."""
+    rule: str | None = None
+    """The rule which that guard enforces, where one was given."""
+    allowed: tuple[str, ...] = ()
+    """The events that have a row in this state."""
+
+    def __str__(self) -> str:
+        if self.guard is None:
+            return str(NotAllowed(self.event, str(self.state), self.allowed))
+        return f"{self.event} is refused in state {self.state} by the guard {self.guard}" + (
+            f" ({self.rule})" if self.rule else ""
+        )
+
+
+@frozen(eq=False)
+class Program:
+    """A machine, compiled. It is immutable: to change the machine, compile another."""
+
+    name: str
+    triggers: Mapping[str, Callable[..., bool]] = field(repr=False)
+    """The generated functions by event; the session is the first argument. They answer whether a row was taken."""
+    rows: tuple[Row, ...] = field(repr=False)
+    rules: Mapping[str, str] = field(repr=False)
+    """What each guard enforces, by the guard's name."""
+    source: str = field(repr=False)
+    """The generated Python, as tracebacks show it."""
+    _attribute: str = field(repr=False, alias="attribute")
+    _cases: Mapping[tuple[State, str], tuple[Row, ...]] = field(repr=False, alias="cases")
+    """The rows by source and event."""
+
+    def allowed(self, session: object) -> tuple[str, ...]:
+        """The events that have a row in the session's present state, whatever their guards would say."""
+        state = getattr(session, self._attribute)
+        return tuple(event for event in self.triggers if (state, event) in self._cases)
+
+    def explain(self, session: object, event: str, *args: Any, **kwargs: Any) -> Refusal | None:
+        """Why `event` with these arguments would be refused now; None if a row would take it.
+
+        Guards are called, `prepare` callbacks are not: a guard is expected to look and not to touch.
+        """
+        state = getattr(session, self._attribute)
+        rows = self._cases.get((state, event))
+        if not rows:
+            return Refusal(event, state, allowed=self.allowed(session))
+        verdicts = [self._failing(session, row, args, kwargs) for row in rows]
+        return None if None in verdicts else verdicts[0]
+
+    def refusals(self, session: object, event: str, *args: Any, **kwargs: Any) -> Iterator[Refusal]:
+        """For each row that the state has for `event`, in order, the first guard that refuses it.
+
+        Ends at the row that would be taken. So a machine that catches an event in a later row can still tell why the
+        earlier ones were passed over.
+        """
+        for row in self._cases.get((getattr(session, self._attribute), event), ()):
+            refusal = self._failing(session, row, args, kwargs)
+            if refusal is None:
+                return
+            yield refusal
+
+    def _failing(self, session: object, row: Row, args: Any, kwargs: Any) -> Refusal | None:
+        for guard, wanted in row.guards:
+            answer = getattr(session, guard) if isinstance(guard, str) else guard
+            if callable(answer):
+                answer = answer(*args, **kwargs)
+            if answer != wanted:
+                name = name_of(guard)
+                return Refusal(
+                    row.event,
+                    row.source,
+                    guard=name if wanted else f"not {name}",
+                    rule=self.rules.get(name),
+                    allowed=self.allowed(session),
+                )
+        return None
