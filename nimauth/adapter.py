@@ -1,4 +1,4 @@
-"""The adapter protocol: a lifecycle behind JSON lines, so that a tester can play host, network, server, clock and store.
+"""The adapter protocol: a lifecycle behind JSON lines. The tester plays host, network, server, clock and store.
 
 One line in, one line out. Other languages and other checkers rely on this protocol: it does not change. A line that is
 not valid gets `{"error": "..."}` and changes nothing. docs/adapter.md has the whole of it.
@@ -39,8 +39,9 @@ _ENDS: Final = {
 class Adapter:
     """One program under test: a lifecycle that each `start` begins anew, as a fresh process would."""
 
-    def __init__(self) -> None:
-        self._session = Lifecycle()
+    def __init__(self, lifecycle: type[Lifecycle] = Lifecycle) -> None:
+        self._lifecycle = lifecycle
+        self.session = lifecycle()
 
     def answer(self, line: str | bytes) -> Json:
         """The answer to one line."""
@@ -51,7 +52,7 @@ class Adapter:
             out = self._take(_text(message, "in"), message)
         except (ValueError, TypeError, RecursionError) as error:
             return {"error": str(error)}
-        return {"state": self._session.state.value, "out": out}
+        return {"state": self.session.state.value, "out": out}
 
     def serve(self, lines: IO[bytes], answers: IO[str]) -> None:
         """Answer every line until the end of input."""
@@ -63,23 +64,23 @@ class Adapter:
     def _take(self, name: str, message: Json) -> list[Json]:
         if name == "start":
             saved = _login(message, "saved")
-            self._session = Lifecycle(network=_flag(message, "network"), permitted=saved)
+            self.session = self._lifecycle(network=_flag(message, "network"), permitted=saved)
             return []
         if name == "initialize":
             account = _login(message, "auto_login")
             return [] if account is None else self._receive(inputs.auto_login(account))
-        if name not in _READERS:
+        if name not in READERS:
             raise ValueError(f"{name!r} is no input of the adapter protocol")
-        return self._receive(_READERS[name](message))
+        return self._receive(READERS[name](message))
 
     def _receive(self, heard: Input) -> list[Json]:
         try:
-            return [_plain(effect) for effect in self._session.receive(heard)]
+            return [_plain(effect) for effect in self.session.receive(heard)]
         except IllegalState as refusal:
             return [{"do": "refused", "why": str(refusal)}]
 
 
-_READERS: Final[dict[str, Callable[[Json], Input]]] = {
+READERS: Final[dict[str, Callable[[Json], Input]]] = {
     "login": lambda message: inputs.login(_credentials(message)),
     "cancel": lambda _: inputs.CANCEL,
     "logout": lambda _: inputs.LOGOUT,
@@ -127,7 +128,7 @@ def _credentials(message: Mapping[str, Any]) -> str:
     if not account:
         raise ValueError("'account' must not be empty")
     _text(message, "token")
-    if message.get("auth_type", 0) not in (0, 1, 2):
+    if "auth_type" in message and _field(message, "auth_type", int) not in (0, 1, 2):
         raise ValueError("'auth_type' must be 0, 1 or 2")
     return account
 

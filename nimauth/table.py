@@ -132,7 +132,7 @@ TABLE: Final = (
         _on(Event.ACCEPTED),
         _in(State.LOGGING),
         State.LOGGED_IN,
-        do=("open_local_data_if_closed", "begin_session"),
+        do=("begin_session",),
         rules=(Rule.R8,),
     ),
     # Data sync: the finish may come without a start (R14).
