@@ -64,7 +64,7 @@ class Lifecycle:
         self._out = out
         if not self.__program__.triggers[event](self, heard) and event not in HINTS:
             if event in CALLS:
-                raise IllegalState(str(self.explain(heard)))
+                raise IllegalState(self._refused_call(event))
             out.append(Dropped(event))
         return out
 
@@ -88,6 +88,10 @@ class Lifecycle:
         if unknown := set(data) - set(_FIELDS):
             raise ValueError(f"a session has no {', '.join(sorted(unknown))}; give what to_dict gave")
         return cls(**data)
+
+    def _refused_call(self, event: Event) -> str:
+        calls = [call for call in sorted(CALLS) if self.__program__.explain(self, call, Input(call)) is None]
+        return f"{event} is not allowed in state {self.state}; allowed there: {', '.join(calls)}"
 
     # -- guards: they look and do not touch ----------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ def run(test: Coroutine[Any, Any, T], deadline: float = 30.0) -> T:
         return runner.run(_alone(test, deadline))
 
 
-def run_virtual(test: Coroutine[Any, Any, T], deadline: float = 1e9) -> T:
+def run_virtual(test: Coroutine[Any, Any, T], deadline: float = 1e5) -> T:
     """The same on a clock that jumps: for tests without real I/O. `deadline` is virtual, too."""
     with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
         return runner.run(_alone(test, deadline))

@@ -1,1 +1,1 @@
-"""Transports: how a login session reaches a server. `base` holds the two protocols; each other module is one transport."""
+"""How a login session reaches a server. `base` holds the two protocols; each other module is one transport."""

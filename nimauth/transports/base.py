@@ -11,11 +11,12 @@ The contract, which the service relies on:
   `LinkFailed` when the link ended first.
 * `Link.signals` is called once, after `login`. It yields everything heard since the login was accepted, in order, and
   ends with the link: by an `Ended` that says why, or without one, which counts as `Ended(Reason.NET)`.
-* `Link.kick` and `Link.logout` are called while online. They raise `LinkFailed` when the link is gone, and `kick` raises
+* `Link.kick` and `Link.logout` are called while online. They raise `LinkFailed` when the link is gone; `kick` raises
   `KickRefused` when the server says no.
 * `Link.close` is called exactly once, whatever happened before; it is idempotent, ends in bounded time and does not
   raise for a link that is already gone.
-* Every exception and signal carries the wire's own `code` and `text` for the host to show. The token is in none of them.
+* Every exception and signal carries the wire's own `code` and `text` for the host to show, and never the token.
+* A verdict comes only from a server that has proved who it is: a certificate that is not trusted is `NET`.
 """
 
 from __future__ import annotations

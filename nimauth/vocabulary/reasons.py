@@ -151,3 +151,20 @@ _CAUSE_TEXT: Final = {
 def cause_of(reason: Reason) -> Cause:
     """The cause that a verdict leaves behind. Raises ValueError for a reason that is no verdict."""
     return Cause.DISPLACED if reason is Reason.ALREADY_ONLINE else Cause(reason.value)
+
+
+ADVICE: Final[dict[Reason, str]] = {
+    Reason.NET: "the server could not be reached or did not answer; check the network and try again",
+    Reason.BUSY: "the server takes no login for now; try again in a minute",
+    Reason.CREDENTIALS: "the account or the token is wrong; ask the person for them again",
+    Reason.FORBIDDEN: "the account is banned, or may not log in this way; ask the app's operator",
+    Reason.VERSION: "the server refuses this version of the client; update it",
+    Reason.DISPLACED: "a login on another device took this one's place; log in again to take it back",
+    Reason.ALREADY_ONLINE: "another device holds the place; log out there, or force the login",
+    Reason.KICKED_BY_CLIENT: "another client of this account threw this one out; log in again if that was not meant",
+    Reason.KICKED_BY_SERVER: "the server ended the session; log in again, or ask the app's operator",
+    Reason.DATA_UPGRADE: "the local database must be upgraded first; upgrade it and log in again",
+    Reason.INVALID: "the server calls the request wrong; check the account, the token and the options",
+    Reason.UNKNOWN: "the server gave a code that nobody documented; try again, and report the code",
+}
+"""What each reason means to a person, and what to do next."""

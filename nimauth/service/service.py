@@ -1,0 +1,543 @@
+"""AuthService: one login session, run on asyncio.
+
+Everything that happens (a host's call, a link's signal, a timer) goes through one inbox, in order. Whoever fills an
+empty inbox starts a task that works it off: it hands each input to the lifecycle and carries out the effects, in order.
+So a session at rest has no task at all, and one that is online has one, which listens to its link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import logging
+import random
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Final, Self
+
+from attrs import define, evolve, field, frozen
+
+from ..errors import IllegalState, LoginCancelled, LoginFailed, StoreError, StoreInUse, StoreUnavailable
+from ..lifecycle import Lifecycle
+from ..stores.base import CredentialStore
+from ..transports.base import KickRefused, LoginRefused, LoginRequest, Transport
+from ..vocabulary import effects, inputs
+from ..vocabulary.effects import Effect
+from ..vocabulary.inputs import Event, Input
+from ..vocabulary.logins import MAX_TOKEN, AuthType, LoginInfo, OnlineClient, Permit, Revocation
+from ..vocabulary.reasons import ADVICE, Cause, Code, Reason
+from ..vocabulary.states import ENDED, IDLE, STATUS, Attempt, State
+from .connection import Connection
+from .events import AutoLoginRefusal, StatusEvent
+from .options import SDKOptions
+from .streams import Stream
+
+log = logging.getLogger("nimauth")
+
+MAX_INBOX: Final = 64
+"""A link that has reported this much is not listened to until the inbox is worked off."""
+
+_DEFAULTS: Final = SDKOptions()
+
+TokenProvider = Callable[[str], Awaitable[str] | str]
+"""Gives a dynamic token for an account. Asked at every attempt."""
+
+
+@frozen(eq=False)
+class _Letter:
+    """One thing in the inbox."""
+
+    heard: Input
+    source: object | None = None
+    """The connection, timer or call it comes from; dropped when that is no longer the present one."""
+    login: LoginInfo | None = field(default=None, repr=False)
+    done: asyncio.Future[Any] | None = None
+    """Resolved when the input has been taken and its effects carried out."""
+
+
+@define(eq=False, repr=False)
+class AuthService:
+    """The login lifecycle for a host client.
+
+        async with AuthService(WebSocketTransport(url), store=KeyringStore("my-app")) as auth:
+            await auth.initialize()
+            await auth.login(LoginInfo("a", token))
+            async for event in auth.auth_status: ...
+
+    A service belongs to the event loop that it is used in. Every method may be called at any time, also from inside a
+    listener; each raises IllegalState before `initialize` (R10) and after `aclose`.
+    """
+
+    _transport: Transport = field(alias="transport")
+    _store: CredentialStore | None = field(default=None, alias="store")
+    """None: nothing is kept for the next start."""
+    options: SDKOptions = _DEFAULTS
+    dynamic_token_provider: TokenProvider | None = field(default=None, kw_only=True)
+    """Gives the token of a login with AuthType.DYNAMIC; may be a coroutine function."""
+    open_local_data: Callable[[str], Awaitable[None] | None] | None = field(default=None, kw_only=True)
+    """Called with the account when its local data may be used (R9). What it raises is logged."""
+    close_local_data: Callable[[], Awaitable[None] | None] | None = field(default=None, kw_only=True)
+    """Called when the local data must be closed (R13)."""
+    _random: Callable[[float, float], float] = field(default=random.uniform, kw_only=True, alias="random")
+    _clock: Callable[[], float] = field(default=time.time, kw_only=True, alias="clock")
+
+    dropped: int = field(default=0, init=False)
+    """Signals and timers that came too late or meant nothing."""
+    store_error: StoreError | None = field(default=None, init=False)
+    """What is wrong with the store, if anything: auto login may be unavailable at the next start."""
+    revocation: Revocation | None = field(default=None, init=False)
+    """Why and when the saved login became void; None while an account may be auto logged in, or nobody ever was."""
+
+    _begun: bool = field(default=False, init=False)
+    _lifecycle: Lifecycle | None = field(default=None, init=False)
+    """None until `initialize` has read the store."""
+    _statuses: Stream[StatusEvent] | None = field(default=None, init=False)
+    _clients: Stream[tuple[OnlineClient, ...]] | None = field(default=None, init=False)
+    _inbox: list[_Letter] = field(factory=list, init=False)
+    _worker: asyncio.Task[None] | None = field(default=None, init=False)
+    _connection: Connection | None = field(default=None, init=False)
+    _leaving: Connection | None = field(default=None, init=False)
+    """The last connection that was given up; it may still be closing."""
+    _retry: asyncio.TimerHandle | None = field(default=None, init=False)
+    _failures: int = field(default=0, init=False)
+    """Tries that failed since the last success or hint; the back-off grows with it."""
+    _penalty_ends: float = field(default=0.0, init=False)
+    _found_in_penalty: bool = field(default=False, init=False)
+    _login: LoginInfo | None = field(default=None, init=False, repr=False)
+    """Who is being logged in, or online; with the token that the next attempt will send."""
+    _manual: asyncio.Future[effects.LoginResult] | None = field(default=None, init=False)
+    """The manual login that is under way, or that brought the present session."""
+    _manual_ends: float = field(default=0.0, init=False)
+    """When the manual login must have ended, on the loop's clock."""
+    _device_id: str = field(default="", init=False)
+    _closing: asyncio.Task[None] | None = field(default=None, init=False)
+
+    def __repr__(self) -> str:
+        state = self._lifecycle.state if self._lifecycle is not None else "not initialized"
+        return f"<AuthService {state}>"
+
+    # -- the host's calls ----------------------------------------------------------------------------------------------
+
+    async def initialize(self, auto_login: bool | LoginInfo = True) -> AutoLoginRefusal | None:
+        """Open the store, and log in the saved account if the rules allow it (R1-R5, R9).
+
+        `auto_login` may be a LoginInfo that the host kept itself; False starts none. Returns as soon as the auto login
+        has started (local data is open by then, with or without a network), or the refusal that says why none did.
+        Raises StoreInUse when another process has the store, and IllegalState when called twice.
+        """
+        if self._begun:
+            raise IllegalState("initialize was called already; make a new service to begin again")
+        self._begun = True
+        try:
+            permit = await self._open_store()
+            login, refusal = await self._saved_login(permit, auto_login)
+        except BaseException:
+            self._begun = False
+            raise
+        self.revocation = permit.revocation
+        self._lifecycle = self._new_lifecycle(permit)
+        self._statuses = Stream(StatusEvent(STATUS[State.UN_LOGIN], State.UN_LOGIN))
+        if refusal is not None or auto_login is False:
+            return refusal
+        account = login.account if login is not None else permit.account or ""
+        for effect in await self._ask(inputs.auto_login(account), login):
+            if isinstance(effect, effects.AutoLoginRefused):
+                return AutoLoginRefusal(effect.rule, self.revocation)
+        return None
+
+    async def login(self, login: LoginInfo) -> None:
+        """Log in, because a person asks (R7). Returns when online, with the login saved (R6).
+
+        It is tried once. Raises LoginFailed with the reason and the code; LoginCancelled when `logout` or `aclose` came
+        between; IllegalState while another login is under way or the session is online. Cancelling this call cancels
+        the login.
+        """
+        self._require_running()
+        loop = asyncio.get_running_loop()
+        call: asyncio.Future[effects.LoginResult] = loop.create_future()
+        timeout = self.options.manual_login_timeout
+        deadline = loop.call_later(timeout, self._post, _Letter(inputs.TIMED_OUT, source=call))
+        self._post(_Letter(inputs.login(login.account), login=login, done=call))
+        try:
+            result = await asyncio.shield(call)
+        except asyncio.CancelledError:
+            call.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody else will look at it
+            self._post(_Letter(inputs.CANCEL, source=call))
+            raise
+        finally:
+            deadline.cancel()
+        if not result.ok:
+            raise _failure(login.account, result)
+
+    async def logout(self) -> None:
+        """Log out: forget the saved login, close local data, tell the server if it can be told (R13).
+
+        Allowed in every state. Returns when all that is done; cancelling this call does not stop it.
+        """
+        self._require_running()
+        await asyncio.shield(self._ask(inputs.LOGOUT))
+        if self._leaving is not None:
+            await self._leaving.closed()
+
+    async def kick_out_other_online_client(self, client: OnlineClient) -> None:
+        """End another client of this account; it must still be in `online_clients`.
+
+        Raises IllegalState when it is not, or when this session is not online; KickRefused or LinkFailed as the
+        transport says; KickRefused also when the server does not answer in time.
+        """
+        if client not in self.online_clients.value:
+            raise IllegalState(f"{client.client_id!r} is not among the online clients; take one of the present list")
+        assert self._connection is not None
+        link = self._connection.link
+        assert link is not None
+        try:
+            async with asyncio.timeout(self.options.logging_timeout):
+                await link.kick(client)
+        except TimeoutError:
+            raise KickRefused(Reason.NET, Code.TIMED_OUT, "the server did not answer the kick; try again") from None
+
+    def network_changed(self, available: bool) -> None:
+        """Tell whether the device has a network. A returning network reconnects at once."""
+        self._require_running()
+        self._post(_Letter(inputs.network(available)))
+
+    def foreground(self) -> None:
+        """Tell that the app came to the foreground: a waiting session reconnects at once."""
+        self._require_running()
+        self._post(_Letter(inputs.FOREGROUND))
+
+    @property
+    def auth_status(self) -> Stream[StatusEvent]:
+        """The status, and every one that follows (R10)."""
+        self._require_running(even_closed=True)
+        assert self._statuses is not None
+        return self._statuses
+
+    @property
+    def online_clients(self) -> Stream[tuple[OnlineClient, ...]]:
+        """The other clients of this account that are online; empty while this session is not."""
+        self._require_running(even_closed=True)
+        if self._clients is None:
+            self._clients = Stream(())
+        return self._clients
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End every task, timer and link, in bounded time. What is saved stays: this is no logout. Idempotent."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close(asyncio.current_task()))
+        await asyncio.shield(self._closing)
+
+    # -- starting and closing ------------------------------------------------------------------------------------------
+
+    def _require_running(self, even_closed: bool = False) -> None:
+        if self._lifecycle is None:
+            raise IllegalState("the service is not initialized; await initialize() first (R10)")
+        if self._closing is not None and not even_closed:
+            raise IllegalState("the service is closed; make a new one")
+
+    def _new_lifecycle(self, permit: Permit) -> Lifecycle:
+        void = permit.revocation.cause if permit.revocation is not None else None
+        return Lifecycle(permitted=permit.account, void=void, has_auto_login=self.options.has_auto_login)
+
+    async def _open_store(self) -> Permit:
+        self._device_id = self.options.device_id or uuid.uuid4().hex
+        if self._store is None:
+            return Permit()
+        try:
+            permit = await self._store.open()
+            self._device_id = self.options.device_id or await self._store.device_id()
+        except StoreInUse:
+            raise
+        except StoreError as error:
+            self._note(error)
+            return Permit()
+        return permit
+
+    async def _saved_login(
+        self, permit: Permit, auto_login: bool | LoginInfo
+    ) -> tuple[LoginInfo | None, AutoLoginRefusal | None]:
+        """The login to try, or why there is none. The rules are asked first: a void login is not even read."""
+        if isinstance(auto_login, LoginInfo):
+            return auto_login, None
+        if not auto_login or self._store is None or permit.account is None:
+            return None, AutoLoginRefusal(None, error=self.store_error) if auto_login and self.store_error else None
+        if self._new_lifecycle(permit).explain(inputs.auto_login(permit.account)) is not None:
+            return None, None
+        try:
+            return await self._store.load(permit.account), None
+        except StoreError as error:
+            self._note(error)
+            return None, AutoLoginRefusal(None, error=error)
+
+    async def _close(self, caller: asyncio.Task[Any] | None) -> None:
+        """`caller` may be one of our own tasks (a listener, a hook), which then cannot be waited for."""
+        if self._retry is not None:
+            self._retry.cancel()
+        for connection in (self._connection, self._leaving):
+            if connection is not None:
+                connection.close()
+        if self._worker is not None and self._worker is not caller:
+            # What it is carrying out may be a revocation: let it finish if it can.
+            await _end({self._worker}, self.options.close_timeout)
+        for connection in (self._connection, self._leaving):
+            if connection is not None:
+                await _end({connection.task} - {caller}, 2 * self.options.close_timeout)
+        if self._manual is not None and not self._manual.done():
+            self._manual.set_result(effects.LoginResult(ok=False, code=Code.CANCELLED))
+        for letter in self._inbox:
+            if letter.done is not None and not letter.done.done():
+                letter.done.set_exception(IllegalState("the service is closed; make a new one"))
+        self._login = None
+        if self._store is not None and self._begun:
+            try:
+                async with asyncio.timeout(self.options.close_timeout):
+                    await self._store.close()
+            except (StoreError, TimeoutError) as error:
+                log.warning("the store could not be closed: %s", error)
+        listeners = {
+            task for stream in (self._statuses, self._clients) if stream is not None for task in stream.close()
+        }
+        await _end(listeners - {caller}, 0)
+
+    # -- the inbox -----------------------------------------------------------------------------------------------------
+
+    def _ask(self, heard: Input, login: LoginInfo | None = None) -> asyncio.Future[list[Effect]]:
+        """Put a call in the inbox. The future gives its effects, once they are carried out."""
+        done: asyncio.Future[list[Effect]] = asyncio.get_running_loop().create_future()
+        self._post(_Letter(heard, login=login, done=done))
+        return done
+
+    def _post(self, letter: _Letter) -> None:
+        self._inbox.append(letter)
+        if self._worker is None:
+            self._worker = asyncio.get_running_loop().create_task(self._work(), name="nimauth-inbox")
+
+    async def hear(self, connection: Connection, heard: Input) -> None:
+        """For the connection: something happened on the link."""
+        self._post(_Letter(heard, source=connection))
+        if len(self._inbox) > MAX_INBOX and self._worker is not None:
+            await asyncio.wait({self._worker})
+
+    def hear_clients(self, connection: Connection, clients: tuple[OnlineClient, ...]) -> None:
+        """For the connection: the other clients of the account changed."""
+        if connection is self._connection and clients != self.online_clients.value:
+            self.online_clients.publish(clients)
+
+    async def _work(self) -> None:
+        try:
+            while self._inbox:
+                await self._take(self._inbox.pop(0))
+        finally:
+            self._worker = None
+
+    async def _take(self, letter: _Letter) -> None:
+        assert self._lifecycle is not None
+        heard = self._as_of_now(letter)
+        if heard is None:
+            return
+        if heard is inputs.LINK_OPENED and not self._lifecycle.network:
+            self._lifecycle.receive(inputs.NETWORK_FOUND)  # there evidently is one
+        try:
+            if self._closing is not None and heard.event in (Event.LOGIN, Event.AUTO_LOGIN):
+                raise IllegalState("the service is closed; make a new one")
+            answer = self._lifecycle.receive(heard)
+        except IllegalState as error:
+            if letter.done is not None and not letter.done.done():
+                letter.done.set_exception(error)
+            return
+        if letter.login is not None and not isinstance(answer[0], effects.AutoLoginRefused):
+            self._login = letter.login
+        if heard.event is Event.LOGIN:
+            self._manual = letter.done
+            self._manual_ends = asyncio.get_running_loop().time() + self.options.manual_login_timeout
+        if heard.event in (Event.NETWORK_FOUND, Event.FOREGROUND, Event.ACCEPTED):
+            self._failures = 0
+        for effect in answer:
+            try:
+                await self._carry_out(effect)
+            except Exception:
+                # A session survives the failure of one effect; the next ones matter more (a clear, a close).
+                log.exception("an effect could not be carried out: %s", type(effect).__name__)
+        if letter.done is not None and letter.done is not self._manual and not letter.done.done():
+            letter.done.set_result(answer)
+
+    def _as_of_now(self, letter: _Letter) -> Input | None:
+        """What the letter means at the moment when it is taken; None if that is nothing any more."""
+        heard, source = letter.heard, letter.source
+        if source is not None and source not in (self._connection, self._retry, self._manual):
+            self.dropped += 1
+            return None
+        manual = self._manual
+        if manual is not None and source is manual and manual.done():
+            # The login ended before this came. To cancel one that succeeded is to log out.
+            return inputs.LOGOUT if heard is inputs.CANCEL and manual.result().ok else None
+        if heard.event is Event.NETWORK_LOST:
+            self._found_in_penalty = False
+        in_penalty = self._retry is not None and asyncio.get_running_loop().time() < self._penalty_ends
+        if in_penalty and heard.event in (Event.NETWORK_FOUND, Event.FOREGROUND):
+            # The server wants its minute (416): a hint does not shorten it, but what it says is not lost.
+            self._found_in_penalty |= heard.event is Event.NETWORK_FOUND
+            return None
+        return heard
+
+    # -- effects -------------------------------------------------------------------------------------------------------
+
+    async def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case effects.Status():
+                self._publish(effect)
+            case effects.OpenLink():
+                if self._closing is None:
+                    self._connection = Connection(self._transport, self.options, self, after=self._leaving)
+            case effects.SendLogin(_, attempt):
+                assert self._connection is not None
+                assert self._login is not None
+                self._connection.log_in(functools.partial(self._make_request, self._login, attempt))
+            case effects.SendLogout():
+                assert self._connection is not None
+                self._connection.say_goodbye()
+            case effects.CloseLink():
+                self._close_link()
+            case effects.Save():
+                await self._save()
+            case effects.Clear(cause):
+                await self._revoke(cause)
+            case effects.OpenLocalData(account):
+                await self._call_hook(self.open_local_data, account)
+            case effects.CloseLocalData():
+                await self._call_hook(self.close_local_data)
+            case effects.ArmRetry(code):
+                self._arm_retry(code)
+            case effects.DisarmRetry():
+                self._disarm_retry()
+            case effects.LoginResult():
+                if self._manual is not None and not self._manual.done():
+                    self._manual.set_result(effect)
+            case effects.AutoLoginRefused(rule):
+                log.info("no auto login: %s forbids it", rule)
+            case effects.Dropped():
+                self.dropped += 1
+
+    def _publish(self, effect: effects.Status) -> None:
+        assert self._statuses is not None
+        state = effect.state
+        account = self._login.account if self._login is not None else None
+        retry_in = self._retry.when() - asyncio.get_running_loop().time() if self._retry is not None else None
+        if state in IDLE or state in ENDED:
+            self._login = self._manual = None
+        self._statuses.publish(
+            StatusEvent(STATUS[state], state, account, effect.reason, effect.code, effect.text, retry_in)
+        )
+
+    def _close_link(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._leaving, self._connection = self._connection, None
+        if self._clients is not None and self._clients.value:
+            self._clients.publish(())
+
+    def _arm_retry(self, code: int) -> None:
+        loop, options = asyncio.get_running_loop(), self.options
+        ceiling = min(options.backoff_cap, options.backoff_base * 2.0 ** min(self._failures, 32))
+        delay = self._random(0.0, ceiling)  # full jitter: a server that comes back is not stormed
+        self._failures += 1
+        self._found_in_penalty = False
+        if code == Code.TOO_FREQUENT:
+            delay += options.penalty
+            self._penalty_ends = loop.time() + options.penalty
+        self._retry = loop.call_later(delay, self._retry_is_due)
+
+    def _retry_is_due(self) -> None:
+        heard = inputs.NETWORK_FOUND if self._found_in_penalty else inputs.RETRY_DUE
+        self._penalty_ends = 0.0
+        self._post(_Letter(heard, source=self._retry))
+
+    def _disarm_retry(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
+    async def _make_request(self, login: LoginInfo, attempt: Attempt) -> LoginRequest:
+        if login.auth_type is AuthType.DYNAMIC:
+            login = await self._with_dynamic_token(login)
+        return LoginRequest(login, attempt, self._device_id, self.options.forced)
+
+    async def _with_dynamic_token(self, login: LoginInfo) -> LoginInfo:
+        try:
+            async with asyncio.timeout(self.options.token_timeout):
+                token = await _awaited(self.dynamic_token_provider and self.dynamic_token_provider(login.account))
+        except Exception as error:
+            log.warning("the dynamic token provider failed: %s", type(error).__name__)
+            # Its own server may be down: like an unknown code, it fails a manual login, and is retried otherwise.
+            raise LoginRefused(Reason.UNKNOWN, Code.TOKEN_PROVIDER, "the dynamic token provider failed") from None
+        try:
+            if isinstance(token, str) and token:
+                return evolve(login, token=token)
+        except ValueError:
+            pass
+        raise LoginRefused(
+            Reason.INVALID, Code.INVALID, f"the dynamic token provider must give a text of 1 to {MAX_TOKEN} characters"
+        )
+
+    async def _save(self) -> None:
+        if self._store is None or self._login is None:
+            return
+        try:
+            async with asyncio.timeout_at(self._manual_ends):
+                await self._store.save(self._login)
+            self.revocation = self.store_error = None
+        except (StoreError, TimeoutError) as error:
+            self._note(error)
+
+    async def _revoke(self, cause: Cause) -> None:
+        self.revocation = Revocation(cause, self._clock(), self._login.account if self._login else None)
+        if self._store is None:
+            return
+        try:
+            await self._store.revoke(self.revocation)
+        except StoreError as error:
+            self._note(error)
+
+    def _note(self, error: StoreError | TimeoutError) -> None:
+        if not isinstance(error, StoreError):
+            error = StoreUnavailable("the store did not answer in time; auto login is unavailable at the next start")
+        self.store_error = error
+        log.warning("%s", error)
+
+    async def _call_hook(self, hook: Callable[..., Awaitable[None] | None] | None, *args: str) -> None:
+        if hook is not None:
+            async with asyncio.timeout(self.options.local_data_timeout):
+                await _awaited(hook(*args))
+
+
+async def _awaited(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _end(tasks: set[asyncio.Task[Any]], grace: float) -> None:
+    """Wait for tasks, and cancel those that need longer than `grace` seconds."""
+    if tasks and grace:
+        _, tasks = await asyncio.wait(tasks, timeout=grace)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=1.0)
+
+
+def _failure(account: str, result: effects.LoginResult) -> LoginFailed:
+    if result.reason is None:
+        message = f"the login of {account!r} was cancelled; log in again when it is wanted"
+        return LoginCancelled(message, reason=Reason.UNKNOWN, code=result.code, text=result.text)
+    message = f"the login of {account!r} failed: {ADVICE[result.reason]} (code {result.code})"
+    return LoginFailed(message, reason=result.reason, code=result.code, text=result.text)

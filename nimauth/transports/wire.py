@@ -1,0 +1,44 @@
+"""What both ends of docs/protocol.md share: its name and version, hearing a message, and showing text of the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from websockets.asyncio.connection import Connection
+
+PROTOCOL: Final = "nimauth"
+VERSION: Final = 1
+"""The version of docs/protocol.md that is spoken here."""
+MAX_TEXT: Final = 200
+"""Longest text of the wire that reaches a host, in characters."""
+
+# websockets logs every frame at DEBUG, the login's token included, so it gets a logger that nobody can turn on: it is
+# not in logging's registry, and a disabled logger is enabled for no level.
+MUTE: Final = logging.Logger("nimauth.websockets")
+MUTE.disabled = True
+
+
+async def receive(ws: Connection, heartbeat: float) -> str | bytes:
+    """The next message. A peer silent for `heartbeat` seconds is pinged, and has as long again to show it is alive.
+
+    Raises TimeoutError when it does not, ConnectionClosed when the connection has ended.
+    """
+    pong = None
+    while True:
+        try:
+            async with asyncio.timeout(heartbeat):
+                return await ws.recv()
+        except TimeoutError:
+            if pong is not None and not pong.done():
+                raise
+            pong = asyncio.ensure_future(await ws.ping())  # ping() gives a Future: nothing is scheduled here
+
+
+def clean(text: object, *secrets: str) -> str:
+    """Text of the wire, fit to be shown: printable, without `secrets`, and not too long."""
+    shown = "".join(c if c.isprintable() else " " for c in str(text))
+    for secret in filter(None, secrets):
+        shown = shown.replace(secret, "***")
+    return shown if len(shown) <= MAX_TEXT else shown[: MAX_TEXT - 1] + "…"
