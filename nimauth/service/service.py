@@ -112,6 +112,8 @@ class AuthService:
     """The manual login that is under way, or that brought the present session."""
     _manual_ends: float = field(default=0.0, init=False)
     """When the manual login must have ended, on the loop's clock."""
+    _kept: str | None = field(default=None, init=False)
+    """Whose login the store holds, as far as we know."""
     _device_id: str = field(default="", init=False)
     _closing: asyncio.Task[None] | None = field(default=None, init=False)
 
@@ -137,7 +139,7 @@ class AuthService:
         except BaseException:
             self._begun = False
             raise
-        self.revocation = permit.revocation
+        self.revocation, self._kept = permit.revocation, permit.account
         self._lifecycle = self._new_lifecycle(permit)
         self._statuses = Stream(StatusEvent(STATUS[State.UN_LOGIN], State.UN_LOGIN))
         if refusal is not None or auto_login is False:
@@ -497,11 +499,13 @@ class AuthService:
             async with asyncio.timeout_at(self._manual_ends):
                 await self._store.save(self._login)
             self.revocation = self.store_error = None
+            self._kept = self._login.account
         except (StoreError, TimeoutError) as error:
             self._note(error)
 
     async def _revoke(self, cause: Cause) -> None:
-        self.revocation = Revocation(cause, self._clock(), self._login.account if self._login else None)
+        account = self._login.account if self._login is not None else self._kept
+        self.revocation, self._kept = Revocation(cause, self._clock(), account), None
         if self._store is None:
             return
         try:

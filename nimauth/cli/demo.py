@@ -1,0 +1,419 @@
+"""`nimauth demo`: the whole lifecycle, played for real.
+
+The reference server is one process, the app another that is started again and again, and this one plays the person, the
+network, the operator and a second device. Each step says which statuses the rules allow, and is compared with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Self
+
+from attrs import define, field
+
+from ..errors import NimAuthError, StoreError
+from ..service import AuthService
+from ..stores.backends import choose_backend
+from ..stores.keyring import Deadlines, KeyringStore
+from ..stores.memory import MemoryStore
+from ..transports.websocket import WebSocketTransport
+from ..vocabulary.logins import LoginInfo, Revocation
+from ..vocabulary.reasons import Cause
+from ..vocabulary.states import State
+from .app import NAME
+from .screen import Screen, make_screen
+
+ACCOUNT = "anna"
+PATIENCE = 10.0
+"""How long a step may wait for what should happen, in seconds."""
+
+ONLINE = ["connecting", "logging", "loggedIn", "dataSyncStart", "dataSyncFinish"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A demo needs no options."""
+    parser.add_argument("--plain", action="store_true", help="plain lines, also on a terminal")
+    parser.add_argument("--memory", action="store_true", help="leave the OS keyring alone and keep logins in memory")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play every step. Gives 0 when all of them went as the rules say."""
+    return asyncio.run(_play(args))
+
+
+class Unexpected(NimAuthError):
+    """A step went otherwise than the rules say."""
+
+
+async def _play(args: argparse.Namespace) -> int:
+    began = time.monotonic()
+    directory = Path(tempfile.mkdtemp(prefix="nimauth-demo-"))
+    profile = f"demo-{secrets.token_hex(4)}"
+    screen = make_screen(plain=args.plain)
+    try:
+        why_memory = "--memory was given" if args.memory else await _why_no_keyring(directory, profile)
+        if why_memory is not None:
+            screen.note(f"Logins are kept in memory, and the app restarts inside its process: {why_memory}")
+        async with _Server.started() as server:
+            demo = Demo(server, screen, profile, directory if why_memory is None else None)
+            try:
+                failed = await demo.play()
+            finally:
+                await demo.end()
+        if why_memory is None:
+            failed += await demo.step("Nothing is left in the keyring", "", lambda: _sweep(directory, profile))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        screen.close()
+    screen.summary(failed, time.monotonic() - began)
+    return 1 if failed else 0
+
+
+# -- the story ---------------------------------------------------------------------------------------------------------
+
+
+@define(eq=False)
+class Demo:
+    """The steps, one after the other."""
+
+    server: _Server
+    screen: Screen
+    profile: str
+    directory: Path | None
+    token: str = field(factory=lambda: secrets.token_urlsafe(16), repr=False)
+    app: _App | None = None
+    tablet: AuthService | None = None
+
+    async def play(self) -> int:
+        """Gives the number of steps that went wrong."""
+        story: list[tuple[str, str, Callable[[], Awaitable[str]]]] = [
+            ("Log in by hand, with a wrong token", "R6 R7", self.wrong_token),
+            ("Log in by hand", "R6 R9 R14", self.by_hand),
+            ("The app ends; a new one starts by itself", "R1 R2 R9", self.auto_login),
+            ("The link is cut", "R8 R14", self.cut),
+            ("A tablet logs in to the same account", "R4", self.displaced),
+            ("The app is started again", "R4", self.refused),
+            ("Log in by hand again", "R6", self.by_hand_again),
+            ("The tablet throws the app out by hand", "R4", self.thrown_out),
+            ("Log in by hand; then the account is banned", "R4", self.banned),
+            ("Unbanned: log in, then log out", "R13", self.logged_out),
+        ]
+        await self.server.command(f"token {ACCOUNT} {self.token}")
+        failed = 0
+        for title, rules, act in story:
+            failed += await self.step(title, rules, act)
+        return failed
+
+    async def step(self, title: str, rules: str, act: Callable[[], Awaitable[str]]) -> int:
+        """One step. Gives 1 if it went wrong."""
+        self.screen.begin(title, rules)
+        try:
+            async with asyncio.timeout(2 * PATIENCE):
+                note = await act()
+        except (Unexpected, TimeoutError, NimAuthError, OSError) as error:
+            self.screen.finish(ok=False, note=str(error) or "nothing happened in time")
+            return 1
+        self.screen.finish(ok=True, note=note)
+        return 0
+
+    async def wrong_token(self) -> str:
+        app = await self.start(auto_login=False)
+        await app.see("unLogin")
+        await app.login("not the token")
+        await app.see("connecting", "logging", "pwdError")
+        failed = await app.hear("login")
+        _check(failed["code"] == 302, f"the login gave {failed['code']}, not 302")
+        await self.saved(None)
+        return "refused with 302, and nothing is kept"
+
+    async def by_hand(self) -> str:
+        app = self.running
+        await app.login(self.token)
+        await app.see(*ONLINE)
+        _check((await app.hear("login"))["ok"], "the login did not succeed")
+        await self.saved(ACCOUNT)
+        return "online, and saved"
+
+    async def auto_login(self) -> str:
+        before = self.running.pid
+        app = await self.start(auto_login=True)
+        _check(app.started["refused"] is None, str(app.started["refused"]))
+        await app.see(*ONLINE)
+        kinds = [event.get("status", event["event"]) for event in app.history]
+        _check(kinds.index("local_data") < kinds.index("loggedIn"), "local data was not open before the login was done")
+        _check(self.directory is None or app.pid != before, "it is not a new process")
+        where = f"process {app.pid} after {before}" if self.directory is not None else "in the same process"
+        return f"{where}; local data was open before the login was done"
+
+    async def cut(self) -> str:
+        app = self.running
+        app.history.clear()
+        await self.server.command(f"drop {ACCOUNT}")
+        await app.see("unLogin", *ONLINE)
+        waiting = next(event for event in app.history if event.get("status") == "unLogin")
+        return f"tried again after {waiting['retry_in']:.1f} s, and synced again"
+
+    async def displaced(self) -> str:
+        await self.tablet_logs_in()
+        await self.running.see("kickOut")
+        return "one client at a time, says this server's policy"
+
+    async def refused(self) -> str:
+        app = await self.start(auto_login=True)
+        await app.see("unLogin")
+        _check(app.started["rule"] == "R4", f"auto login was not refused by R4 but by {app.started['rule']}")
+        clients = json.loads((await self.server.command(f"clients {ACCOUNT}")).partition(" ")[2])
+        _check(len(clients) == 1, "the app connected all the same")
+        return str(app.started["refused"])
+
+    async def by_hand_again(self) -> str:
+        note = await self.by_hand()
+        assert self.tablet is not None
+        await _until(self.tablet, State.KICK_OUT)
+        return f"{note}; now the tablet is the one that was displaced"
+
+    async def thrown_out(self) -> str:
+        await self.server.command("policy desktop-and-mobile")
+        tablet = await self.tablet_logs_in()
+        async for clients in tablet.online_clients:
+            if clients:
+                await tablet.kick_out_other_online_client(clients[0])
+                break
+        await self.running.see("kickOutByOtherClient")
+        await self.saved(None)
+        return "both may be online under this policy, so one can see and kick the other"
+
+    async def banned(self) -> str:
+        await self.by_hand()
+        await self.server.command(f"ban {ACCOUNT} kick")
+        app = self.running
+        await app.see("forbidden")
+        await app.login(self.token)
+        await app.see("connecting", "logging", "forbidden")
+        failed = await app.hear("login")
+        _check(failed["code"] == 422, f"the login gave {failed['code']}, not 422")
+        return "thrown out, and the next login is refused with 422"
+
+    async def logged_out(self) -> str:
+        await self.server.command(f"unban {ACCOUNT}")
+        await self.by_hand()
+        app = self.running
+        await app.send("logout")
+        await app.see("unLogin")
+        await app.hear("logged_out")
+        await self.saved(None)
+        return "the saved login is gone"
+
+    # -- the parts it needs --------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> _App:
+        if self.app is None:
+            raise Unexpected("the app is not running, since an earlier step failed")
+        return self.app
+
+    async def start(self, *, auto_login: bool) -> _App:
+        """Start the app; as a new process, unless its logins live in the memory of the old one."""
+        if self.app is None or self.directory is not None:
+            if self.app is not None:
+                await self.app.end()
+            self.app = await _App.launched(self.server.url, self.profile, self.directory, self.screen)
+        else:
+            await self.app.send("end")
+            await self.app.hear("ended")
+        await self.app.send("start", auto_login=auto_login)
+        self.app.started = await self.app.hear("started")
+        self.app.pid = self.app.started["pid"]
+        return self.app
+
+    async def saved(self, account: str | None) -> None:
+        await self.running.send("saved")
+        found = (await self.running.hear("saved"))["account"]
+        _check(found == account, f"saved is {found}, and should be {account}")
+
+    async def tablet_logs_in(self) -> AuthService:
+        if self.tablet is not None:
+            await self.tablet.aclose()
+        transport = WebSocketTransport(self.server.url, os="iPadOS", client_type="ios")
+        self.tablet = AuthService(transport, MemoryStore())
+        await self.tablet.initialize()
+        await self.tablet.login(LoginInfo(ACCOUNT, self.token))
+        return self.tablet
+
+    async def end(self) -> None:
+        with contextlib.suppress(NimAuthError, OSError, TimeoutError):
+            if self.tablet is not None:
+                await self.tablet.aclose()
+            if self.app is not None:
+                await self.app.end()
+
+
+def _check(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Unexpected(otherwise)
+
+
+async def _until(auth: AuthService, state: State) -> None:
+    async with asyncio.timeout(PATIENCE):
+        async for event in auth.auth_status:
+            if event.state is state:
+                return
+
+
+# -- the two processes -------------------------------------------------------------------------------------------------
+
+
+@define(eq=False)
+class _Child:
+    """A process of ours, spoken to in lines."""
+
+    process: asyncio.subprocess.Process
+
+    @classmethod
+    async def launch(cls, *arguments: str, **more: Any) -> Self:
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", *arguments, stdin=pipe, stdout=pipe, stderr=pipe
+        )
+        return cls(process, **more)
+
+    async def write(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line.encode() + b"\n")
+        await self.process.stdin.drain()
+
+    async def read(self) -> str:
+        assert self.process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            line = await self.process.stdout.readline()
+        if not line:
+            raise Unexpected(f"a process of the demo ended: {await self.last_words()}")
+        return line.decode().rstrip()
+
+    async def last_words(self) -> str:
+        assert self.process.stderr is not None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                return (await self.process.stderr.read(65536)).decode().strip().rpartition("\n")[2]
+        return "without a word"
+
+    async def end(self) -> None:
+        """The end of its input ends it; if not, force does."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.process.communicate()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+
+
+@define(eq=False)
+class _Server(_Child):
+    url: str = ""
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def started(cls) -> AsyncIterator[_Server]:
+        server = await cls.launch("nimauth.server", "--sync-delay", "0.2")
+        try:
+            server.url = json.loads(await server.read())["url"]
+            yield server
+        finally:
+            await server.end()
+
+    async def command(self, line: str) -> str:
+        """What an operator types on the server's console, and its answer."""
+        await self.write(line)
+        answer = await self.read()
+        _check(answer.startswith("ok"), f"the server's console said {answer!r}")
+        return answer
+
+
+@define(eq=False)
+class _App(_Child):
+    screen: Screen
+    history: list[dict[str, Any]] = field(factory=list)
+    """All that it told since the step began."""
+    unseen: list[dict[str, Any]] = field(factory=list)
+    """What it told and no step has asked for yet."""
+    started: dict[str, Any] = field(factory=dict)
+    pid: int = 0
+
+    @classmethod
+    async def launched(cls, url: str, profile: str, directory: Path | None, screen: Screen) -> _App:
+        return await cls.launch("nimauth.cli.app", url, profile, str(directory or ""), screen=screen)
+
+    async def send(self, do: str, **details: Any) -> None:
+        self.history.clear()
+        await self.write(json.dumps({"do": do, **details}))
+
+    async def login(self, token: str) -> None:
+        await self.send("login", account=ACCOUNT, token=token)
+
+    async def hear(self, kind: str) -> dict[str, Any]:
+        """The next event of this kind."""
+        while True:
+            for event in self.unseen:
+                if event["event"] == kind:
+                    self.unseen.remove(event)
+                    return event
+            await self._listen()
+
+    async def see(self, *statuses: str) -> None:
+        """These statuses come next, in this order. Raises Unexpected when others do."""
+        for status in statuses:
+            seen = (await self.hear("status"))["status"]
+            _check(seen == status, f"the app shows {seen}, and the rules say {status}")
+
+    async def _listen(self) -> None:
+        event = json.loads(await self.read())
+        if event["event"] == "failed":
+            raise Unexpected(event["text"])
+        if event["event"] == "status":
+            self.screen.status(event["status"])
+        self.history.append(event)
+        self.unseen.append(event)
+
+
+# -- the keyring -------------------------------------------------------------------------------------------------------
+
+
+async def _why_no_keyring(directory: Path, profile: str) -> str | None:
+    """Whether the OS keyring keeps a login, found out by letting it keep one. None: it does."""
+    store = KeyringStore(NAME, profile=profile, directory=directory, deadlines=Deadlines(unlock=30.0))
+    try:
+        await store.open()
+        await store.save(LoginInfo(ACCOUNT, "a probe, no token"))
+        await store.load(ACCOUNT)
+        await store.revoke(Revocation(Cause.LOGGED_OUT, time.time(), ACCOUNT))
+    except StoreError as error:
+        return str(error)
+    finally:
+        await store.close()
+    (directory / "permit.json").unlink(missing_ok=True)
+    return None
+
+
+async def _sweep(directory: Path, profile: str) -> str:
+    """Forget what the demo saved, whatever happened, and look that it is gone."""
+    store = KeyringStore(NAME, profile=profile, directory=directory)
+    try:
+        await store.open()
+        await store.revoke(Revocation(Cause.LOGGED_OUT, time.time(), ACCOUNT))
+    finally:
+        await store.close()
+    left = await asyncio.to_thread(lambda: choose_backend().get_password(f"nimauth/{NAME}/{profile}", ACCOUNT))
+    _check(left is None, "an entry of the demo is left in the keyring")
+    return "looked, and found no entry"

@@ -1,0 +1,40 @@
+"""`nimauth login`."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+
+from ..vocabulary.logins import MAX_TOKEN, LoginInfo, account_name
+from .session import add_profile, add_server, remember_server, run_until_interrupted, session, stay, watch
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The token is asked for or read from standard input: what is an argument, every user of the machine can read."""
+    add_server(parser, required=True)
+    parser.add_argument("--account", required=True, help="the account to log in; its token is asked for, without echo")
+    add_profile(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Log in, then tell every status until Ctrl-C."""
+    account = account_name(args.account)
+    login = LoginInfo(account, _token(account))
+    return run_until_interrupted(_login(args, login))
+
+
+async def _login(args: argparse.Namespace, login: LoginInfo) -> int:
+    app_key = args.app_key or "demo"
+    async with session(args, args.server, app_key) as auth:
+        await auth.initialize(auto_login=False)
+        watch(auth)
+        await auth.login(login)
+        remember_server(args.profile, args.server, app_key)
+        return await stay(auth)
+
+
+def _token(account: str) -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass(f"Token of {account}: ")
+    return sys.stdin.readline(MAX_TOKEN + 2).rstrip("\r\n")

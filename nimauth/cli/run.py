@@ -1,0 +1,28 @@
+"""`nimauth run`."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..errors import NimAuthError
+from .session import add_profile, add_server, last_server, run_until_interrupted, session, stay, watch
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The server is known from the last login."""
+    add_server(parser, required=False)
+    add_profile(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Auto log in, then tell every status until Ctrl-C."""
+    return run_until_interrupted(_run(args))
+
+
+async def _run(args: argparse.Namespace) -> int:
+    async with session(args, *last_server(args)) as auth:
+        refusal = await auth.initialize()
+        if refusal is not None:
+            raise NimAuthError(f"{refusal}; log in by hand: nimauth login")
+        watch(auth)
+        return await stay(auth)
