@@ -32,6 +32,7 @@ from ..vocabulary.reasons import Cause
 from ..vocabulary.states import State
 from .app import NAME
 from .screen import Screen, make_screen
+from .session import run_interruptible
 
 ACCOUNT = "anna"
 PATIENCE = 10.0
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play every step. Gives 0 when all of them went as the rules say."""
-    return asyncio.run(_play(args))
+    return run_interruptible(_play(args))
 
 
 class Unexpected(NimAuthError):
@@ -60,6 +61,7 @@ async def _play(args: argparse.Namespace) -> int:
     directory = Path(tempfile.mkdtemp(prefix="nimauth-demo-"))
     profile = f"demo-{secrets.token_hex(4)}"
     screen = make_screen(plain=args.plain)
+    why_memory: str | None = None
     try:
         why_memory = "--memory was given" if args.memory else await _why_no_keyring(directory, profile)
         if why_memory is not None:
@@ -72,6 +74,11 @@ async def _play(args: argparse.Namespace) -> int:
                 await demo.end()
         if why_memory is None:
             failed += await demo.step("Nothing is left in the keyring", "", lambda: _sweep(directory, profile))
+    except BaseException:  # also when it is interrupted, it leaves nothing behind
+        if why_memory is None:
+            with contextlib.suppress(NimAuthError, OSError):
+                await _sweep(directory, profile)
+        raise
     finally:
         shutil.rmtree(directory, ignore_errors=True)
         screen.close()

@@ -103,7 +103,7 @@ class LiveScreen:
 
     def summary(self, failed: int, seconds: float) -> None:
         style = "bold red" if failed else "bold green"
-        self._console.print(summary(len(self._steps), failed, seconds), style=style)
+        self._console.print(summary(len(self._steps), failed, seconds), style=style, highlight=False)
 
     def _table(self) -> Any:
         from rich.markup import escape

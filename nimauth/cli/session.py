@@ -88,8 +88,8 @@ async def stay(auth: AuthService) -> int:
     return 0
 
 
-def run_until_interrupted(main: Coroutine[Any, Any, int]) -> int:
-    """Run. Ctrl-C and SIGTERM end it in good order, and what is saved stays for `nimauth run`."""
+def run_interruptible(main: Coroutine[Any, Any, int]) -> int:
+    """Run. Ctrl-C and SIGTERM alike end it in good order; then KeyboardInterrupt is raised."""
 
     async def watched() -> int:
         task = asyncio.current_task()
@@ -100,7 +100,15 @@ def run_until_interrupted(main: Coroutine[Any, Any, int]) -> int:
 
     try:
         return asyncio.run(watched())
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def run_until_interrupted(main: Coroutine[Any, Any, int]) -> int:
+    """Run what is meant to be ended by Ctrl-C. What is saved stays for `nimauth run`."""
+    try:
+        return run_interruptible(main)
+    except KeyboardInterrupt:
         say("ended; this is no logout")
         return 0
 
