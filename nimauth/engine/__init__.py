@@ -9,7 +9,8 @@
         state: str = "shut"
 
         @trigger
-        def push(self, force: int) -> bool: ...
+        def push(self, force: int) -> bool:
+            raise NotImplementedError
 
 `runs` compiles the machine once and installs a function for every event on the class. What `transitions` would do for
 this declaration, these functions do, in the same order; a feature that the compiler does not know is refused when the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """The base of what the engine raises."""
+    """The base of what the engine raises. By itself: the engine is used in a way that it cannot follow."""
 
 
 class Unsupported(EngineError):

@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from .errors import NotAllowed
+from .errors import EngineError, NotAllowed
 
 Callback = str | Callable[..., Any]
 State = str | Enum
@@ -70,23 +70,27 @@ class Program:
     _attribute: str = field(repr=False, alias="attribute")
     _cases: Mapping[tuple[State, str], tuple[Row, ...]] = field(repr=False, alias="cases")
     """The rows by source and event."""
+    _collectors: Mapping[str, Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]] = field(
+        repr=False, alias="collectors"
+    )
+    """By event, what turns a trigger's arguments into those of its callbacks."""
 
     def allowed(self, session: object) -> tuple[str, ...]:
         """The events that have a row in the session's present state, whatever their guards would say."""
         state = getattr(session, self._attribute)
-        return tuple(event for event in self.triggers if (state, event) in self._cases)
+        return tuple(event for event in self.triggers if self._cases.get((state, event)))
 
     def explain(self, session: object, event: str, *args: Any, **kwargs: Any) -> Refusal | None:
         """Why `event` with these arguments would be refused now; None if a row would take it.
 
         Guards are called, `prepare` callbacks are not: a guard is expected to look and not to touch.
         """
-        state = getattr(session, self._attribute)
-        rows = self._cases.get((state, event))
-        if not rows:
-            return Refusal(event, state, allowed=self.allowed(session))
-        verdicts = [self._failing(session, row, args, kwargs) for row in rows]
-        return None if None in verdicts else verdicts[0]
+        first = None
+        for refusal in self._verdicts(session, event, args, kwargs):
+            if refusal is None:
+                return None
+            first = first or refusal
+        return first or Refusal(event, getattr(session, self._attribute), allowed=self.allowed(session))
 
     def refusals(self, session: object, event: str, *args: Any, **kwargs: Any) -> Iterator[Refusal]:
         """For each row that the state has for `event`, in order, the first guard that refuses it.
@@ -94,24 +98,34 @@ class Program:
         Ends at the row that would be taken. So a machine that catches an event in a later row can still tell why the
         earlier ones were passed over.
         """
-        for row in self._cases.get((getattr(session, self._attribute), event), ()):
-            refusal = self._failing(session, row, args, kwargs)
+        for refusal in self._verdicts(session, event, args, kwargs):
             if refusal is None:
                 return
             yield refusal
+
+    def _verdicts(
+        self, session: object, event: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Iterator[Refusal | None]:
+        """What each row says, in order; None is yes."""
+        if event not in self.triggers:
+            raise EngineError(f"{self.name} has no event {event!r}; its events are {', '.join(self.triggers)}")
+        args, kwargs = self._collectors[event](session, *args, **kwargs)
+        for row in self._cases.get((getattr(session, self._attribute), event), ()):
+            yield self._failing(session, row, args, kwargs)
 
     def _failing(self, session: object, row: Row, args: Any, kwargs: Any) -> Refusal | None:
         for guard, wanted in row.guards:
             answer = getattr(session, guard) if isinstance(guard, str) else guard
             if callable(answer):
                 answer = answer(*args, **kwargs)
-            if answer != wanted:
-                name = name_of(guard)
-                return Refusal(
-                    row.event,
-                    row.source,
-                    guard=name if wanted else f"not {name}",
-                    rule=self.rules.get(name),
-                    allowed=self.allowed(session),
-                )
+            if answer == wanted:
+                continue
+            name = name_of(guard)
+            return Refusal(
+                row.event,
+                row.source,
+                guard=name if wanted else f"not {name}",
+                rule=self.rules.get(name),
+                allowed=self.allowed(session),
+            )
         return None
