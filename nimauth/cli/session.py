@@ -68,10 +68,7 @@ async def session(args: argparse.Namespace, url: str, app_key: str) -> AsyncIter
         close_local_data=lambda: say("local data is closed"),
     )
     async with service:
-        try:
-            yield service
-        finally:
-            await asyncio.sleep(0)  # what was published just now is told before the end
+        yield service
 
 
 def watch(auth: AuthService) -> None:

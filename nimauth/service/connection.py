@@ -23,7 +23,6 @@ from ..transports.base import (
 )
 from ..vocabulary import inputs
 from ..vocabulary.inputs import Input
-from ..vocabulary.logins import OnlineClient
 from ..vocabulary.reasons import VERDICTS
 from .options import SDKOptions
 
@@ -39,11 +38,8 @@ _NO_NAMES: Final = frozenset({socket.EAI_AGAIN})
 class Listener(Protocol):
     """Who a connection reports to: the service."""
 
-    async def hear(self, connection: Connection, heard: Input) -> None:
+    async def hear(self, connection: Connection, heard: Input | OnlineClients) -> None:
         """Something happened on the link. May wait, so that a server cannot fill the inbox faster than it is read."""
-
-    def hear_clients(self, connection: Connection, clients: tuple[OnlineClient, ...]) -> None:
-        """The other clients of the account changed."""
 
 
 class Connection:
@@ -143,8 +139,8 @@ class Connection:
                 await self._listener.hear(self, inputs.SYNC_STARTED)
             case SyncFinished():
                 await self._listener.hear(self, inputs.SYNC_FINISHED)
-            case OnlineClients(clients):
-                self._listener.hear_clients(self, clients)
+            case OnlineClients():
+                await self._listener.hear(self, signal)
             case Ended(reason, code, text):
                 await self._listener.hear(self, inputs.ended(reason, code, self._clean(text)))
                 return True

@@ -23,7 +23,7 @@ from attrs import define, evolve, field, frozen
 from ..errors import IllegalState, LoginCancelled, LoginFailed, StoreError, StoreInUse, StoreUnavailable
 from ..lifecycle import Lifecycle
 from ..stores.base import CredentialStore
-from ..transports.base import KickRefused, LoginRefused, LoginRequest, Transport
+from ..transports.base import KickRefused, LoginRefused, LoginRequest, OnlineClients, Transport
 from ..vocabulary import effects, inputs
 from ..vocabulary.effects import Effect
 from ..vocabulary.inputs import Event, Input
@@ -50,7 +50,7 @@ TokenProvider = Callable[[str], Awaitable[str] | str]
 class _Letter:
     """One thing in the inbox."""
 
-    heard: Input
+    heard: Input | OnlineClients
     source: object | None = None
     """The connection, timer or call it comes from; dropped when that is no longer the present one."""
     login: LoginInfo | None = field(default=None, repr=False)
@@ -190,11 +190,10 @@ class AuthService:
         Raises IllegalState when it is not, or when this session is not online; KickRefused or LinkFailed as the
         transport says; KickRefused also when the server does not answer in time.
         """
-        if client not in self.online_clients.value:
+        self._require_running()
+        link = self._connection.link if self._connection is not None else None
+        if link is None or client not in self.online_clients.value:
             raise IllegalState(f"{client.client_id!r} is not among the online clients; take one of the present list")
-        assert self._connection is not None
-        link = self._connection.link
-        assert link is not None
         try:
             async with asyncio.timeout(self.options.logging_timeout):
                 await link.kick(client)
@@ -301,7 +300,7 @@ class AuthService:
             if letter.done is not None and not letter.done.done():
                 letter.done.set_exception(IllegalState("the service is closed; make a new one"))
         self._login = None
-        if self._store is not None and self._begun:
+        if self._store is not None:
             try:
                 async with asyncio.timeout(self.options.close_timeout):
                     await self._store.close()
@@ -310,7 +309,7 @@ class AuthService:
         listeners = {
             task for stream in (self._statuses, self._clients) if stream is not None for task in stream.close()
         }
-        await _end(listeners - {caller}, 0)
+        await _end(listeners - {caller}, self.options.close_timeout)  # what was published is still told
 
     # -- the inbox -----------------------------------------------------------------------------------------------------
 
@@ -325,16 +324,11 @@ class AuthService:
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work(), name="nimauth-inbox")
 
-    async def hear(self, connection: Connection, heard: Input) -> None:
+    async def hear(self, connection: Connection, heard: Input | OnlineClients) -> None:
         """For the connection: something happened on the link."""
         self._post(_Letter(heard, source=connection))
         if len(self._inbox) > MAX_INBOX and self._worker is not None:
             await asyncio.wait({self._worker})
-
-    def hear_clients(self, connection: Connection, clients: tuple[OnlineClient, ...]) -> None:
-        """For the connection: the other clients of the account changed."""
-        if connection is self._connection and clients != self.online_clients.value:
-            self.online_clients.publish(clients)
 
     async def _work(self) -> None:
         try:
@@ -347,6 +341,10 @@ class AuthService:
         assert self._lifecycle is not None
         heard = self._as_of_now(letter)
         if heard is None:
+            return
+        if isinstance(heard, OnlineClients):
+            if heard.clients != self.online_clients.value:
+                self.online_clients.publish(heard.clients)
             return
         if heard is inputs.LINK_OPENED and not self._lifecycle.network:
             self._lifecycle.receive(inputs.NETWORK_FOUND)  # there evidently is one
@@ -374,7 +372,7 @@ class AuthService:
         if letter.done is not None and letter.done is not self._manual and not letter.done.done():
             letter.done.set_result(answer)
 
-    def _as_of_now(self, letter: _Letter) -> Input | None:
+    def _as_of_now(self, letter: _Letter) -> Input | OnlineClients | None:
         """What the letter means at the moment when it is taken; None if that is nothing any more."""
         heard, source = letter.heard, letter.source
         if source is not None and source not in (self._connection, self._retry, self._manual):
@@ -384,6 +382,8 @@ class AuthService:
         if manual is not None and source is manual and manual.done():
             # The login ended before this came. To cancel one that succeeded is to log out.
             return inputs.LOGOUT if heard is inputs.CANCEL and manual.result().ok else None
+        if isinstance(heard, OnlineClients):
+            return heard
         if heard.event is Event.NETWORK_LOST:
             self._found_in_penalty = False
         in_penalty = self._retry is not None and asyncio.get_running_loop().time() < self._penalty_ends
@@ -531,7 +531,7 @@ async def _awaited(value: Any) -> Any:
 
 async def _end(tasks: set[asyncio.Task[Any]], grace: float) -> None:
     """Wait for tasks, and cancel those that need longer than `grace` seconds."""
-    if tasks and grace:
+    if tasks:
         _, tasks = await asyncio.wait(tasks, timeout=grace)
     for task in tasks:
         task.cancel()
