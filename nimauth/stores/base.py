@@ -41,11 +41,17 @@ class CredentialStore(Protocol):
         ...
 
     async def save(self, login: LoginInfo) -> None:
-        """Keep the login and permit its account (R6). When it raises, or is cancelled, nothing is permitted."""
+        """Keep the login and permit its account (R6). When it raises, or is cancelled, nothing is permitted.
+
+        Raises StoreError: ValueRefused for a login that is too long to keep, StoreLocked, StoreUnavailable.
+        """
         ...
 
     async def revoke(self, revocation: Revocation) -> None:
-        """Void the permit, then delete the secret (R3-R6, R13). Raises StoreError if the permit may still be valid."""
+        """Void the permit, then delete the secret (R3-R6, R13). Raises StoreError if the permit may still be valid.
+
+        Also called when `open` failed: whatever can be voided is.
+        """
         ...
 
     async def close(self) -> None:

@@ -128,14 +128,14 @@ class Cause(StrEnum):
 
 
 _RULE_OF_CAUSE: Final = {
-    Cause.LOGIN_STARTED: Rule.R3,  # nobody learnt how it ended: the process died in between
+    Cause.LOGIN_STARTED: Rule.R3,  # the process died in between, or the store could not keep it
     Cause.FAILED: Rule.R3,
     Cause.LOGGED_OUT: Rule.R13,
     Cause.VERSION: Rule.R5,
 }
 
 _CAUSE_TEXT: Final = {
-    Cause.LOGIN_STARTED: "a manual login was started and never came to an end",
+    Cause.LOGIN_STARTED: "a manual login was started, and no success of it was saved",
     Cause.FAILED: "the last manual login failed",
     Cause.LOGGED_OUT: "the user logged out",
     Cause.DISPLACED: "a login on another device took this one's place",
