@@ -18,9 +18,13 @@ def run(test: Coroutine[Any, Any, T], deadline: float = 30.0) -> T:
 
 
 def run_virtual(test: Coroutine[Any, Any, T], deadline: float = 1e5) -> T:
-    """The same on a clock that jumps: for tests without real I/O. `deadline` is virtual, too."""
+    """The same on a clock that jumps, for tests without real I/O; no timer may outlive it. `deadline` is virtual, too."""
     with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
-        return runner.run(_alone(test, deadline))
+        result = runner.run(_alone(test, deadline))
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualClockLoop)
+        assert not loop.timers(), f"timers outlive the test: {loop.timers()}"
+        return result
 
 
 async def _alone(test: Coroutine[Any, Any, T], deadline: float) -> T:

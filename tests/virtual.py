@@ -52,3 +52,8 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.now
+
+    def timers(self) -> list[asyncio.TimerHandle]:
+        """What is still set to happen."""
+        scheduled: list[asyncio.TimerHandle] = getattr(self, "_scheduled")  # noqa: B009  (asyncio has no other way)
+        return [timer for timer in scheduled if not timer.cancelled()]

@@ -7,7 +7,7 @@ import getpass
 import sys
 
 from ..vocabulary.logins import MAX_TOKEN, LoginInfo, account_name
-from .session import add_profile, add_server, remember_server, run_until_interrupted, session, stay, watch
+from .session import add_profile, add_server, remember_server, run_until_interrupted, say, session, stay, watch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +31,8 @@ async def _login(args: argparse.Namespace, login: LoginInfo) -> int:
         watch(auth)
         await auth.login(login)
         remember_server(args.profile, args.server, app_key)
+        if auth.store_error is not None:
+            say(f"the login is not saved: {auth.store_error}")
         return await stay(auth)
 
 
