@@ -7,8 +7,9 @@ not valid gets `{"error": "..."}` and changes nothing. docs/adapter.md has the w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any, Final
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import IO, Any, Final, NoReturn, TypeVar
 
 from .errors import IllegalState
 from .lifecycle import Lifecycle
@@ -18,9 +19,151 @@ from .vocabulary.inputs import Input
 from .vocabulary.reasons import Reason
 
 MAX_LINE: Final = 65536
-"""Longest line, in bytes. A longer one is answered by an error, and skipped."""
+"""Longest line, in bytes, without what ends it. A longer one is answered by an error, and skipped."""
+MAX_DIGITS: Final = 15
+"""Longest code. Beyond that languages disagree on what a number in JSON is."""
 
 Json = dict[str, Any]
+T = TypeVar("T")
+
+
+class Adapter:
+    """One program under test: a lifecycle that each `start` begins anew, as a fresh process would."""
+
+    def __init__(self, lifecycle: type[Lifecycle] = Lifecycle) -> None:
+        self._lifecycle = lifecycle
+        self.session = lifecycle()
+
+    def answer(self, line: str | bytes) -> Json:
+        """The answer to one line."""
+        try:
+            session, heard = self._read(_message(line))
+        except _BadLine as error:
+            return {"error": str(error)}
+        self.session = session
+        out = [] if heard is None else self._receive(heard)
+        return {"state": session.state.value, "out": out}
+
+    def serve(self, lines: IO[bytes], answers: IO[str]) -> None:
+        """Answer every line until the end of input, or until nobody reads the answers any more."""
+        try:
+            for line in _bounded(lines):
+                answer = {"error": f"the line has more than {MAX_LINE} bytes"} if line is None else self.answer(line)
+                answers.write(json.dumps(answer, separators=(",", ":")) + "\n")
+                answers.flush()
+        except BrokenPipeError:
+            with suppress(BrokenPipeError):
+                answers.close()  # or else Python tries to write the rest at exit, and complains
+
+    def _read(self, message: Json) -> tuple[Lifecycle, Input | None]:
+        """The session that a message is for, and what that is told, if anything."""
+        name = _field(message, "in", str)
+        if name == "start":
+            return self._lifecycle(permitted=_saved(message, "saved"), network=_field(message, "network", bool)), None
+        if name == "initialize":
+            account = _saved(message, "auto_login")
+            return self.session, None if account is None else inputs.auto_login(account)
+        if name not in READERS:
+            raise _BadLine(f"'in' must be one of start, initialize, {', '.join(READERS)}")
+        return self.session, READERS[name](message)
+
+    def _receive(self, heard: Input) -> list[Json]:
+        try:
+            return [_plain(effect) for effect in self.session.receive(heard)]
+        except IllegalState as refusal:
+            return [{"do": "refused", "why": str(refusal)}]
+
+
+# -- reading: what is missing or of the wrong type is an error, what is beyond the protocol is ignored -----------------
+
+
+class _BadLine(Exception):
+    """A line that is not valid. The message never repeats what the line says: there may be a token in it."""
+
+
+def _bounded(lines: IO[bytes]) -> Iterator[bytes | None]:
+    """Each line, or None for one that is too long."""
+    while line := lines.readline(MAX_LINE + 1):
+        if line.endswith(b"\n") or len(line) <= MAX_LINE:
+            yield line
+            continue
+        while not line.endswith(b"\n") and (line := lines.readline(MAX_LINE)):
+            pass
+        yield None
+
+
+def _message(line: str | bytes) -> Json:
+    try:
+        text = line if isinstance(line, str) else line.decode("utf-8-sig")
+        message = json.loads(text, parse_int=_number, parse_constant=_no_constant, object_pairs_hook=_object)
+    except UnicodeDecodeError:
+        raise _BadLine("the line is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise _BadLine(f"the line is not JSON, see character {error.pos + 1}") from None
+    except RecursionError:
+        raise _BadLine("the line is nested too deeply") from None
+    if not isinstance(message, dict):
+        raise _BadLine("the line must be a JSON object")
+    return message
+
+
+def _number(digits: str) -> int | float:
+    return int(digits) if len(digits.lstrip("-")) <= MAX_DIGITS else float(digits)
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise _BadLine("NaN and Infinity are not JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Json:
+    """Of two values for one name, languages take the first, the last or neither."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _BadLine("an object gives the same name twice")
+    return found
+
+
+_KINDS: Final = {
+    str: "a string",
+    bool: "true or false",
+    int: f"a whole number of at most {MAX_DIGITS} digits",
+    dict: "an object or null",
+}
+
+
+def _field(message: Json, name: str, kind: type[T]) -> T:
+    value = message.get(name)
+    if type(value) is not kind:  # isinstance would take true for a number
+        raise _BadLine(f"{name!r} must be {_KINDS[kind]}")
+    return value
+
+
+def _account(message: Json) -> str:
+    """The account of a login. Its token is looked at and left alone."""
+    _field(message, "token", str)
+    account = _field(message, "account", str)
+    if not account:
+        raise _BadLine("'account' must not be empty")
+    if any("\ud800" <= character <= "\udfff" for character in account):
+        raise _BadLine("'account' has half a surrogate pair in it, which is no character")
+    return account
+
+
+def _saved(message: Json, name: str) -> str | None:
+    """The account of a login that may be null, but not missing."""
+    return None if name in message and message[name] is None else _account(_field(message, name, dict))
+
+
+def _login(message: Json) -> Input:
+    account = _account(message)
+    if "auth_type" in message and _field(message, "auth_type", int) not in (0, 1, 2):
+        raise _BadLine("'auth_type' must be 0, 1 or 2")
+    return inputs.login(account)
+
+
+def _refused(message: Json) -> Input:
+    return inputs.refused(_field(message, "code", int))
+
 
 _ENDS: Final = {
     reason.value: reason
@@ -36,129 +179,31 @@ _ENDS: Final = {
 }
 
 
-class Adapter:
-    """One program under test: a lifecycle that each `start` begins anew, as a fresh process would."""
-
-    def __init__(self, lifecycle: type[Lifecycle] = Lifecycle) -> None:
-        self._lifecycle = lifecycle
-        self.session = lifecycle()
-
-    def answer(self, line: str | bytes) -> Json:
-        """The answer to one line."""
-        try:
-            message = json.loads(line, parse_constant=_no_constant)
-            if not isinstance(message, dict):
-                raise TypeError("a line must be a JSON object")
-            out = self._take(_text(message, "in"), message)
-        except (ValueError, TypeError, RecursionError) as error:
-            return {"error": str(error)}
-        return {"state": self.session.state.value, "out": out}
-
-    def serve(self, lines: IO[bytes], answers: IO[str]) -> None:
-        """Answer every line until the end of input."""
-        for line in _bounded(lines):
-            answer = self.answer(line) if line is not None else {"error": f"a line has more than {MAX_LINE} bytes"}
-            answers.write(json.dumps(answer, separators=(",", ":")) + "\n")
-            answers.flush()
-
-    def _take(self, name: str, message: Json) -> list[Json]:
-        if name == "start":
-            saved = _login(message, "saved")
-            self.session = self._lifecycle(network=_flag(message, "network"), permitted=saved)
-            return []
-        if name == "initialize":
-            account = _login(message, "auto_login")
-            return [] if account is None else self._receive(inputs.auto_login(account))
-        if name not in READERS:
-            raise ValueError(f"{name!r} is no input of the adapter protocol")
-        return self._receive(READERS[name](message))
-
-    def _receive(self, heard: Input) -> list[Json]:
-        try:
-            return [_plain(effect) for effect in self.session.receive(heard)]
-        except IllegalState as refusal:
-            return [{"do": "refused", "why": str(refusal)}]
+def _ended(message: Json) -> Input:
+    reason = _ENDS.get(_field(message, "reason", str))
+    if reason is None:
+        raise _BadLine(f"'reason' must be one of {', '.join(_ENDS)}")
+    return inputs.ended(reason)
 
 
 READERS: Final[dict[str, Callable[[Json], Input]]] = {
-    "login": lambda message: inputs.login(_credentials(message)),
+    "login": _login,
     "cancel": lambda _: inputs.CANCEL,
     "logout": lambda _: inputs.LOGOUT,
-    "network": lambda message: inputs.network(_flag(message, "available")),
+    "network": lambda message: inputs.network(_field(message, "available", bool)),
     "foreground": lambda _: inputs.FOREGROUND,
     "link_opened": lambda _: inputs.LINK_OPENED,
-    "connect_failed": lambda message: inputs.refused(_code(message)),
+    "connect_failed": _refused,
     "accepted": lambda _: inputs.ACCEPTED,
-    "refused": lambda message: inputs.refused(_code(message)),
+    "refused": _refused,
     "sync_started": lambda _: inputs.SYNC_STARTED,
     "sync_finished": lambda _: inputs.SYNC_FINISHED,
     "link_lost": lambda _: inputs.link_lost(),
     "reconnecting": lambda _: inputs.RECONNECTING,
-    "ended": lambda message: inputs.ended(_end(message)),
+    "ended": _ended,
     "retry_due": lambda _: inputs.RETRY_DUE,
     "timed_out": lambda _: inputs.TIMED_OUT,
 }
-
-
-# -- reading: what is missing or of the wrong type is an error, what is beyond the protocol is ignored -----------------
-
-
-def _field(message: Mapping[str, Any], name: str, kind: type) -> Any:
-    value = message.get(name)
-    if type(value) is not kind:
-        raise TypeError(f"{name!r} must be given as {kind.__name__}")
-    return value
-
-
-def _text(message: Mapping[str, Any], name: str) -> str:
-    return str(_field(message, name, str))
-
-
-def _flag(message: Mapping[str, Any], name: str) -> bool:
-    return bool(_field(message, name, bool))
-
-
-def _code(message: Mapping[str, Any]) -> int:
-    return int(_field(message, "code", int))
-
-
-def _credentials(message: Mapping[str, Any]) -> str:
-    """The account; the token is looked at and left alone."""
-    account = _text(message, "account")
-    if not account:
-        raise ValueError("'account' must not be empty")
-    _text(message, "token")
-    if "auth_type" in message and _field(message, "auth_type", int) not in (0, 1, 2):
-        raise ValueError("'auth_type' must be 0, 1 or 2")
-    return account
-
-
-def _login(message: Mapping[str, Any], name: str) -> str | None:
-    if name not in message:
-        raise ValueError(f"{name!r} is missing; give a login or null")
-    return None if message[name] is None else _credentials(_field(message, name, dict))
-
-
-def _end(message: Mapping[str, Any]) -> Reason:
-    reason = _text(message, "reason")
-    if reason not in _ENDS:
-        raise ValueError(f"{reason!r} is no reason of the adapter protocol; give one of {', '.join(_ENDS)}")
-    return _ENDS[reason]
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _bounded(lines: IO[bytes]) -> Iterator[bytes | None]:
-    """Each line, or None for one that is too long."""
-    while line := lines.readline(MAX_LINE + 1):
-        if len(line) <= MAX_LINE:
-            yield line
-            continue
-        while not line.endswith(b"\n") and (line := lines.readline(MAX_LINE)):
-            pass
-        yield None
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------

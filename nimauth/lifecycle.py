@@ -9,9 +9,10 @@ Nothing here awaits, reads a clock, or knows a token. Whoever owns a session car
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, ClassVar, Self
 
-from attrs import define, field, fields
+from attrs import define, field, fields, setters
 from attrs.converters import optional
 
 from .engine import Program, Refusal, runs
@@ -20,13 +21,13 @@ from .table import GUARD_RULES, declare
 from .vocabulary import effects
 from .vocabulary.effects import Dropped, Effect
 from .vocabulary.inputs import CALLS, HINTS, Event, Input
-from .vocabulary.reasons import Cause, cause_of
+from .vocabulary.reasons import VERDICTS, Cause, cause_of
 from .vocabulary.rules import Rule
-from .vocabulary.states import Attempt, State
+from .vocabulary.states import BETWEEN_TRIES, ENDED, IDLE, ONLINE, Attempt, State
 
 
 @runs(declare(), arguments="heard", rules={guard: rule.value for guard, rule in GUARD_RULES.items()})
-@define(weakref_slot=False)
+@define(weakref_slot=False, on_setattr=setters.NO_OP)  # converters are for what comes from outside
 class Lifecycle:
     """A session's state, and what the guards look at. Compares, pickles, turns into a plain dict, holds no secret."""
 
@@ -80,14 +81,52 @@ class Lifecycle:
 
     def to_dict(self) -> dict[str, Any]:
         """The session as plain data, for a file or another process."""
-        return {name: getattr(self, name) for name in _FIELDS}
+        values = {name: getattr(self, name) for name in _FIELDS}
+        return {name: value.value if isinstance(value, StrEnum) else value for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The session that `to_dict` described. Raises ValueError when it describes none."""
-        if unknown := set(data) - set(_FIELDS):
-            raise ValueError(f"a session has no {', '.join(sorted(unknown))}; give what to_dict gave")
-        return cls(**data)
+        """The session that `to_dict` described. Raises ValueError when it describes none that could be."""
+        # It may come from a file, and be anything.
+        if not isinstance(data, Mapping) or set(data) != set(_FIELDS):  # type: ignore[redundant-expr]
+            raise ValueError(f"a session is a dict of {', '.join(_FIELDS)}; give what to_dict gave")
+        for name in ("account", "local_data", "permitted"):
+            if data[name] is not None and not (isinstance(data[name], str) and data[name]):
+                raise ValueError(f"{name} must be an account or None; give what to_dict gave")
+        for name in ("network", "has_auto_login"):
+            if not isinstance(data[name], bool):
+                raise ValueError(f"{name} must be True or False; give what to_dict gave")
+        session = cls(**data)
+        for sentence, holds in session._what_always_holds().items():
+            if not holds:
+                raise ValueError(f"the session contradicts itself: {sentence}")
+        return session
+
+    def _what_always_holds(self) -> dict[str, bool]:
+        """No input leads out of this, so nothing else is let in either."""
+        at_rest = self.state in IDLE | ENDED
+        by_itself = self.attempt in (Attempt.AUTO, Attempt.RESUME)
+        return {
+            "it has an account unless it is in un_login or ended": (self.account is None) == at_rest,
+            "it has an attempt unless it is in un_login or ended": (self.attempt is None) == at_rest,
+            "what is online resumes (R8)": self.state not in ONLINE or self.attempt is Attempt.RESUME,
+            "a manual login is tried once (R7)": self.state not in BETWEEN_TRIES or by_itself,
+            "waiting means a network, net_broken none": (
+                self.state not in BETWEEN_TRIES or self.network == (self.state is State.WAITING)
+            ),
+            "nobody is permitted while the login is void": self.permitted is None or self.void is None,
+            "only the permitted account logs in by itself (R1)": not by_itself or self.account == self.permitted,
+            "auto login is not for this platform (R11)": self.has_auto_login or self.attempt is not Attempt.AUTO,
+            "whoever logs in without a person has local data open (R9)": not by_itself or self.local_data is not None,
+            "no other account has local data open": self.local_data is None
+            or self.local_data == (self.account or self.permitted or self.local_data),
+            "a manual login voids what was saved (R3)": (
+                self.attempt is not Attempt.MANUAL or self.void is Cause.LOGIN_STARTED
+            ),
+            "an ended state says why the login is void (R4, R5)": (
+                self.state not in ENDED or self.state is _ENDED_BY.get(self.void)
+            ),
+        }
 
     def _refused_call(self, event: Event) -> str:
         calls = [call for call in sorted(CALLS) if self.__program__.explain(self, call, Input(call)) is None]
@@ -214,6 +253,7 @@ class Lifecycle:
 
 
 _FIELDS = tuple(a.name for a in fields(Lifecycle) if a.init)
+_ENDED_BY: dict[Cause | None, State] = {cause_of(reason): state for reason, state in VERDICTS.items()}
 _OPEN_LINK = effects.OpenLink()
 _CLOSE_LINK = effects.CloseLink()
 _SEND_LOGOUT = effects.SendLogout()

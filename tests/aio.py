@@ -18,7 +18,7 @@ def run(test: Coroutine[Any, Any, T], deadline: float = 30.0) -> T:
 
 
 def run_virtual(test: Coroutine[Any, Any, T], deadline: float = 1e5) -> T:
-    """The same on a clock that jumps, for tests without real I/O; no timer may outlive it. `deadline` is virtual, too."""
+    """The same on a clock that jumps, for tests without real I/O. No timer outlives it; `deadline` is virtual, too."""
     with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
         result = runner.run(_alone(test, deadline))
         loop = runner.get_loop()

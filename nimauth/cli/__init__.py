@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             command.add_arguments(subparser)
             subparser.set_defaults(run=command.run)
     args = parser.parse_args(argv)
+    if sys.stdin is None or sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
+        return _fail("standard input and output are closed; leave both open")
     try:
         return int(args.run(args))
     except KeyboardInterrupt:

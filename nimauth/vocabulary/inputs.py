@@ -100,9 +100,15 @@ def network(available: bool) -> Input:
 
 
 def refused(code: int, reason: Reason | None = None, text: str = "") -> Input:
-    """An attempt failed, whichever step said so: what counts is the reason, or else the code."""
-    reason = reason or reason_of(code)
-    return Input(EVENT_OF_REASON[reason], reason=reason, code=code or VERDICT_CODES.get(reason, Code.NET), text=text)
+    """An attempt failed, whichever step said so: what counts is the reason, or else the code.
+
+    A reason without a code (0) gets NIM's.
+    """
+    if reason is None:
+        reason = reason_of(code)
+    elif not code:
+        code = VERDICT_CODES.get(reason, Code.NET)
+    return Input(EVENT_OF_REASON[reason], reason=reason, code=code, text=text)
 
 
 def link_lost(code: int = Code.NET, text: str = "") -> Input:

@@ -31,29 +31,39 @@ class AuthType(IntEnum):
 def account_name(name: str) -> str:
     """The account in NFC, so that one name is one account whichever way it was typed.
 
-    Raises ValueError for an empty name, one over `MAX_ACCOUNT` characters, and one with control characters or lone
-    surrogates, which no keyring stores faithfully.
+    Raises ValueError for an empty name, one over `MAX_ACCOUNT` characters, one with spaces at its ends, and one with
+    control characters or lone surrogates, which no keyring stores faithfully.
     """
-    name = unicodedata.normalize("NFC", name)
+    if isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        name = unicodedata.normalize("NFC", name)
+    _text("account", name, MAX_ACCOUNT, one_line=True)
     if not name:
         raise ValueError("the account is empty; give the account id that the server knows")
-    if len(name) > MAX_ACCOUNT:
-        raise ValueError(f"the account has {len(name)} characters; at most {MAX_ACCOUNT} are allowed")
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
-        raise ValueError("the account has control characters or broken Unicode in it; give it as plain text")
+    if name != name.strip():
+        raise ValueError("the account has spaces at its ends; give it without")
     return name
 
 
-def _check_token(_: object, __: object, token: str) -> None:
-    if len(token) > MAX_TOKEN:
-        raise ValueError(f"the token has {len(token)} characters; at most {MAX_TOKEN} are allowed")
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in token):
-        raise ValueError("the token has control characters or broken Unicode in it; give it as one line of text")
+def _text(what: str, text: object, longest: int, *, one_line: bool) -> None:
+    """Raises ValueError for what cannot be kept and sent. The message never shows it: it may be a token."""
+    if not isinstance(text, str):
+        raise ValueError(f"the {what} is no text; give it as a string")
+    if len(text) > longest:
+        raise ValueError(f"the {what} has {len(text)} characters; at most {longest} are allowed")
+    if any(unicodedata.category(c) in (_NOT_IN_A_LINE if one_line else _NOT_IN_TEXT) for c in text):
+        raise ValueError(f"the {what} has control characters or broken Unicode in it; give it as plain text")
 
 
-def _check_login_ext(_: object, __: object, login_ext: str) -> None:
-    if len(login_ext) > MAX_LOGIN_EXT:
-        raise ValueError(f"login_ext has {len(login_ext)} characters; at most {MAX_LOGIN_EXT} are allowed")
+_NOT_IN_TEXT: Final = ("Cs",)
+_NOT_IN_A_LINE: Final = ("Cs", "Cc", "Zl", "Zp")
+
+
+def _auth_type(number: int) -> AuthType:
+    try:
+        return AuthType(number)
+    except ValueError:
+        pass  # its message would show what was given, which may be a token in the wrong place
+    raise ValueError("auth_type is none of 0 (static), 1 (dynamic) and 2 (third party)")
 
 
 @frozen
@@ -65,13 +75,17 @@ class LoginInfo:
     """
 
     account: str = field(converter=account_name)
-    token: str = field(default="", repr=False, validator=_check_token)
-    auth_type: AuthType = field(default=AuthType.STATIC, converter=AuthType)
-    login_ext: str = field(default="", repr=False, validator=_check_login_ext)
+    token: str = field(default="", repr=False)
+    auth_type: AuthType = field(default=AuthType.STATIC, converter=_auth_type)
+    login_ext: str = field(default="", repr=False)
     custom_client_type: int = 0
     """The app's own number for this kind of client; 0 or less means none."""
 
     def __attrs_post_init__(self) -> None:
+        _text("token", self.token, MAX_TOKEN, one_line=True)
+        _text("login_ext", self.login_ext, MAX_LOGIN_EXT, one_line=False)
+        if not isinstance(self.custom_client_type, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError("custom_client_type is no number; give the app's own, or 0")
         if self.auth_type is AuthType.STATIC and not self.token:
             raise ValueError("the token is empty; a static login needs the account's token")
         if self.auth_type is AuthType.THIRD_PARTY and not self.login_ext:

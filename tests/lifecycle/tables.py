@@ -12,10 +12,11 @@ from nimauth.table import GUARD_RULES, Row, declare
 
 def lifecycle_of(table: Iterable[Row], **methods: Callable[..., Any]) -> type[Lifecycle]:
     """A Lifecycle with this table, and with these methods beside or instead of its own."""
-    base = type("Base", (Lifecycle,), {"__slots__": (), **methods, **dict.fromkeys(_TRIGGERS)})
+    base: Any = type("Base", (Lifecycle,), {"__slots__": (), **methods, **dict.fromkeys(_TRIGGERS)})
     rules = {guard: rule.value for guard, rule in GUARD_RULES.items()}
     base.__program__ = compile_machine(declare(table), base, arguments="heard", rules=rules)
-    return base
+    lifecycle: type[Lifecycle] = base
+    return lifecycle
 
 
 _TRIGGERS = tuple(Lifecycle.__program__.triggers)

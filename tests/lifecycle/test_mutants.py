@@ -107,7 +107,7 @@ def survives(mutant: Mutant, steps: list[tuple[Event | None, Step]]) -> bool:
 
 
 EQUIVALENT = {
-    f"row {number}: also in {State.NET_BROKEN}": "net_broken means that there is no network, so has_network never agrees"
+    f"row {number}: also in {State.NET_BROKEN}": "net_broken means that there is no network: has_network never agrees"
     for number, row in enumerate(TABLE)
     if row.target is State.WAITING
 }
