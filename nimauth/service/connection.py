@@ -6,8 +6,10 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import Final, Protocol
+
+from attrs import evolve
 
 from ..transports.base import (
     Ended,
@@ -22,17 +24,19 @@ from ..transports.base import (
     Transport,
 )
 from ..vocabulary import inputs
-from ..vocabulary.inputs import Input
-from ..vocabulary.reasons import VERDICTS
+from ..vocabulary.inputs import Event, Input
 from .options import SDKOptions
+from .tasks import is_ours, report, spawn
 
 log = logging.getLogger("nimauth")
 
 MAX_TEXT: Final = 200
 """How much of the wire's own words is kept, in characters."""
 
-_NO_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN})
-_NO_NAMES: Final = frozenset({socket.EAI_AGAIN})
+_NO_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN, -abs(socket.EAI_AGAIN)})
+"""What a failed connect says when this device has no network at all; see `_errnos`."""
+_SOMEBODY_ANSWERED: Final = frozenset({errno.ECONNREFUSED, errno.ECONNRESET})
+"""... and when it has one."""
 
 
 class Listener(Protocol):
@@ -48,7 +52,17 @@ class Connection:
     It starts once `after` is closed: a session never has two links open.
     """
 
-    __slots__ = ("_close_timeout", "_farewell", "_given_up", "_link", "_listener", "_request", "_secret", "task")
+    __slots__ = (
+        "_begun",
+        "_close_timeout",
+        "_farewell",
+        "_given_up",
+        "_link",
+        "_listener",
+        "_request",
+        "_secret",
+        "task",
+    )
 
     def __init__(
         self, transport: Transport, options: SDKOptions, listener: Listener, after: Connection | None = None
@@ -56,12 +70,13 @@ class Connection:
         loop = asyncio.get_running_loop()
         self._listener = listener
         self._link: Link | None = None
+        self._begun = False
         self._farewell = False
         self._given_up = False
         self._secret = ""
         self._close_timeout = options.close_timeout
         self._request: asyncio.Future[Callable[[], Awaitable[LoginRequest]]] | None = loop.create_future()
-        self.task = loop.create_task(self._run(transport, options, after), name="nimauth-link")
+        self.task = spawn(self._run(transport, options, after), "nimauth-link")
 
     # -- for the service -----------------------------------------------------------------------------------------------
 
@@ -83,7 +98,8 @@ class Connection:
         """Give the link up: from here on it closes by itself, in bounded time."""
         if not self._given_up:  # once the link is being closed, a cancel would cut that short
             self._given_up = True
-            self.task.cancel()
+            if self._begun:  # a task that is cancelled before its first step never waits for the link before it
+                self.task.cancel()
 
     async def closed(self) -> None:
         """Wait until the link is closed."""
@@ -92,20 +108,23 @@ class Connection:
     # -- the one task --------------------------------------------------------------------------------------------------
 
     async def _run(self, transport: Transport, options: SDKOptions, after: Connection | None) -> None:
+        self._begun = True
         try:
             if after is not None:
                 await after.closed()
                 after = None
-            await self._live(transport, options)
-        except asyncio.CancelledError:
-            pass  # given up: only `close` cancels this task
+            if not self._given_up:
+                await self._live(transport, options)
+        except asyncio.CancelledError as error:
+            if not is_ours(error):  # something that the transport or the token provider awaited was cancelled
+                await self._listener.hear(self, inputs.link_lost())
         except (LinkFailed, LoginRefused) as failure:
             await self._report_failure(failure)
         except TimeoutError:
             await self._listener.hear(self, inputs.TIMED_OUT)
-        except Exception:
+        except Exception as error:
             # A transport that breaks its contract must not stop the session: to the lifecycle it is a lost link.
-            log.exception("the transport raised what it should not; the link counts as lost")
+            report("the transport raised what it should not; the link counts as lost", error)
             await self._listener.hear(self, inputs.link_lost())
         finally:
             self._given_up = True
@@ -127,9 +146,14 @@ class Connection:
             await link.login(request)
         del request
         await self._listener.hear(self, inputs.ACCEPTED)
-        async for signal in link.signals():
-            if await self._pass_on(signal):
-                return
+        signals = link.signals()
+        try:
+            async for signal in signals:
+                if await self._pass_on(signal):
+                    return
+        finally:
+            if isinstance(signals, AsyncGenerator):  # one left in the midst is finished by a task of the loop's own
+                await signals.aclose()
         await self._listener.hear(self, inputs.link_lost())
 
     async def _pass_on(self, signal: Signal) -> bool:
@@ -147,10 +171,14 @@ class Connection:
         return False
 
     async def _report_failure(self, failure: LinkFailed | LoginRefused) -> None:
-        if isinstance(failure, LinkFailed) and failure.reason not in VERDICTS and lacks_network(failure):
-            await self._listener.hear(self, inputs.NETWORK_LOST)
-        else:
-            await self._listener.hear(self, inputs.refused(failure.code, failure.reason, self._clean(failure.text)))
+        heard = inputs.refused(failure.code, failure.reason, self._clean(failure.text))
+        if isinstance(failure, LinkFailed) and heard.event is Event.CONNECT_FAILED:
+            numbers = set(_errnos(failure))
+            if numbers & _NO_NETWORK:
+                heard = evolve(inputs.NETWORK_LOST, text=heard.text)
+            elif numbers & _SOMEBODY_ANSWERED:
+                await self._listener.hear(self, inputs.NETWORK_FOUND)
+        await self._listener.hear(self, heard)
 
     def _clean(self, text: str) -> str:
         """What the wire said, fit to be shown: a server may say anything, even our own token."""
@@ -171,13 +199,10 @@ class Connection:
                     log.debug("closing a link: %s", type(error).__name__)
 
 
-def lacks_network(error: BaseException) -> bool:
-    """Whether a failed connect says that this device has no network at all, judged by the errno behind it."""
+def _errnos(error: BaseException) -> Iterator[int]:
+    """The numbers of the OSErrors behind a failure; those of name resolution are negative."""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OSError) and (
-            cause.errno in (_NO_NAMES if isinstance(cause, socket.gaierror) else _NO_NETWORK)
-        ):
-            return True
+        if isinstance(cause, OSError) and cause.errno is not None:
+            yield -abs(cause.errno) if isinstance(cause, socket.gaierror) else cause.errno
         cause = cause.__cause__
-    return False

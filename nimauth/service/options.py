@@ -26,14 +26,15 @@ class SDKOptions:
 
     manual_login_timeout: float = _seconds(45.0)
     """The whole of a manual login (NIM: 45 s)."""
-    open_timeout: float = _seconds(10.0)
-    """Opening a link."""
+    open_timeout: float = _seconds(15.0)
+    """Opening a link; a transport with a time-out of its own, which can say more, comes first."""
     logging_timeout: float = _seconds(10.0)
     """The server's answer to a login."""
     close_timeout: float = _seconds(3.0)
     """Telling the server goodbye and closing a link; each of the two."""
     backoff_base: float = _seconds(2.0)
-    """The first retry comes within this time; the range doubles with each failure (full jitter)."""
+    """The first retry comes within this time; the range doubles with each failure (full jitter), until a session has
+    stayed online for as long as `backoff_cap`, or a hint of the host's."""
     backoff_cap: float = _seconds(60.0)
     """No retry waits longer than this, but for the server's own penalty."""
     penalty: float = _seconds(60.0)

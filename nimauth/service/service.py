@@ -8,13 +8,15 @@ So a session at rest has no task at all, and one that is online has one, which l
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import logging
+import math
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -34,6 +36,7 @@ from .connection import Connection
 from .events import AutoLoginRefusal, StatusEvent
 from .options import SDKOptions
 from .streams import Stream
+from .tasks import end, is_ours, report, spawn
 
 log = logging.getLogger("nimauth")
 
@@ -41,6 +44,7 @@ MAX_INBOX: Final = 64
 """A link that has reported this much is not listened to until the inbox is worked off."""
 
 _DEFAULTS: Final = SDKOptions()
+_CLOSED: Final = "the service is closed; make a new one"
 
 TokenProvider = Callable[[str], Awaitable[str] | str]
 """Gives a dynamic token for an account. Asked at every attempt."""
@@ -55,7 +59,21 @@ class _Letter:
     """The connection, timer or call it comes from; dropped when that is no longer the present one."""
     login: LoginInfo | None = field(default=None, repr=False)
     done: asyncio.Future[Any] | None = None
-    """Resolved when the input has been taken and its effects carried out."""
+    """Resolved when the input has been taken and its effects carried out; for a login, when that has ended."""
+    ends: float = 0.0
+    """When a manual login must have ended, on the loop's clock."""
+
+    def refuse(self, error: IllegalState) -> None:
+        """Tell whoever waits for this letter that it was not taken."""
+        if self.done is not None and not self.done.done():
+            self.done.set_exception(error)
+
+    def give_up(self) -> None:
+        """Tell whoever waits for this letter that the service closed first."""
+        if isinstance(self.heard, Input) and self.heard.event is Event.LOGIN:
+            _cancel(self.done)
+        else:
+            self.refuse(IllegalState(_CLOSED))
 
 
 @define(eq=False, repr=False)
@@ -68,7 +86,8 @@ class AuthService:
             async for event in auth.auth_status: ...
 
     A service belongs to the event loop that it is used in. Every method may be called at any time, also from inside a
-    listener; each raises IllegalState before `initialize` (R10) and after `aclose`.
+    listener; each raises IllegalState before `initialize` (R10) and after `aclose`. Only a local-data hook cannot wait
+    for `login` and `logout`, which wait for the hook.
     """
 
     _transport: Transport = field(alias="transport")
@@ -112,10 +131,17 @@ class AuthService:
     """The manual login that is under way, or that brought the present session."""
     _manual_ends: float = field(default=0.0, init=False)
     """When the manual login must have ended, on the loop's clock."""
+    _online_since: float = field(default=math.inf, init=False)
+    _unrevoked: Revocation | None = field(default=None, init=False)
+    """What the store could not void; it is tried again."""
+    _step: asyncio.Timeout | None = field(default=None, init=False)
+    """The deadline of the hook or the save that is running."""
     _kept: str | None = field(default=None, init=False)
     """Whose login the store holds, as far as we know."""
     _device_id: str = field(default="", init=False)
     _closing: asyncio.Task[None] | None = field(default=None, init=False)
+    _closers: set[asyncio.Task[Any]] = field(factory=set, init=False)
+    """The tasks that wait for `aclose`. It cannot wait for them."""
 
     def __repr__(self) -> str:
         state = self._lifecycle.state if self._lifecycle is not None else "not initialized"
@@ -123,26 +149,31 @@ class AuthService:
 
     # -- the host's calls ----------------------------------------------------------------------------------------------
 
-    async def initialize(self, auto_login: bool | LoginInfo = True) -> AutoLoginRefusal | None:
+    async def initialize(self, auto_login: bool | LoginInfo | None = True) -> AutoLoginRefusal | None:
         """Open the store, and log in the saved account if the rules allow it (R1-R5, R9).
 
-        `auto_login` may be a LoginInfo that the host kept itself; False starts none. Returns as soon as the auto login
+        `auto_login` may be a LoginInfo that the host kept itself, for the account that the store permits; False and
+        None start none. Returns as soon as the auto login
         has started (local data is open by then, with or without a network), or the refusal that says why none did.
         Raises StoreInUse when another process has the store, and IllegalState when called twice.
         """
+        self._require_open()
         if self._begun:
             raise IllegalState("initialize was called already; make a new service to begin again")
         self._begun = True
         try:
             permit = await self._open_store()
             login, refusal = await self._saved_login(permit, auto_login)
+            if self._closing is not None:  # meanwhile; what was opened since is closed again
+                await self._close_store()
+                self._require_open()
         except BaseException:
             self._begun = False
             raise
         self.revocation, self._kept = permit.revocation, permit.account
         self._lifecycle = self._new_lifecycle(permit)
         self._statuses = Stream(StatusEvent(STATUS[State.UN_LOGIN], State.UN_LOGIN))
-        if refusal is not None or auto_login is False:
+        if refusal is not None or not auto_login:
             return refusal
         account = login.account if login is not None else permit.account or ""
         for effect in await self._ask(inputs.auto_login(account), login):
@@ -158,11 +189,12 @@ class AuthService:
         the login.
         """
         self._require_running()
+        self._require_no_hook()
         loop = asyncio.get_running_loop()
         call: asyncio.Future[effects.LoginResult] = loop.create_future()
-        timeout = self.options.manual_login_timeout
-        deadline = loop.call_later(timeout, self._post, _Letter(inputs.TIMED_OUT, source=call))
-        self._post(_Letter(inputs.login(login.account), login=login, done=call))
+        ends = loop.time() + self.options.manual_login_timeout
+        deadline = loop.call_at(ends, self._post, _Letter(inputs.TIMED_OUT, source=call))
+        self._post(_Letter(inputs.login(login.account), login=login, done=call, ends=ends))
         try:
             result = await asyncio.shield(call)
         except asyncio.CancelledError:
@@ -180,6 +212,7 @@ class AuthService:
         Allowed in every state. Returns when all that is done; cancelling this call does not stop it.
         """
         self._require_running()
+        self._require_no_hook()
         await asyncio.shield(self._ask(inputs.LOGOUT))
         if self._leaving is not None:
             await self._leaving.closed()
@@ -213,16 +246,18 @@ class AuthService:
     @property
     def auth_status(self) -> Stream[StatusEvent]:
         """The status, and every one that follows (R10)."""
-        self._require_running(even_closed=True)
+        self._require_initialized()
         assert self._statuses is not None
         return self._statuses
 
     @property
     def online_clients(self) -> Stream[tuple[OnlineClient, ...]]:
         """The other clients of this account that are online; empty while this session is not."""
-        self._require_running(even_closed=True)
+        self._require_initialized()
         if self._clients is None:
             self._clients = Stream(())
+            if self._closing is not None:
+                self._clients.close()
         return self._clients
 
     async def __aenter__(self) -> Self:
@@ -235,17 +270,30 @@ class AuthService:
 
     async def aclose(self) -> None:
         """End every task, timer and link, in bounded time. What is saved stays: this is no logout. Idempotent."""
+        caller = asyncio.current_task()
+        assert caller is not None
+        self._closers.add(caller)
         if self._closing is None:
-            self._closing = asyncio.get_running_loop().create_task(self._close(asyncio.current_task()))
+            self._closing = spawn(self._close(), "nimauth-close")
         await asyncio.shield(self._closing)
 
     # -- starting and closing ------------------------------------------------------------------------------------------
 
-    def _require_running(self, even_closed: bool = False) -> None:
+    def _require_initialized(self) -> None:
         if self._lifecycle is None:
             raise IllegalState("the service is not initialized; await initialize() first (R10)")
-        if self._closing is not None and not even_closed:
-            raise IllegalState("the service is closed; make a new one")
+
+    def _require_open(self) -> None:
+        if self._closing is not None:
+            raise IllegalState(_CLOSED)
+
+    def _require_running(self) -> None:
+        self._require_initialized()
+        self._require_open()
+
+    def _require_no_hook(self) -> None:
+        if self._worker is not None and asyncio.current_task() is self._worker:
+            raise IllegalState("a local-data hook cannot wait for this, which waits for the hook; start a task for it")
 
     def _new_lifecycle(self, permit: Permit) -> Lifecycle:
         void = permit.revocation.cause if permit.revocation is not None else None
@@ -255,6 +303,7 @@ class AuthService:
         self._device_id = self.options.device_id or uuid.uuid4().hex
         if self._store is None:
             return Permit()
+        permit = Permit()
         try:
             permit = await self._store.open()
             self._device_id = self.options.device_id or await self._store.device_id()
@@ -262,11 +311,10 @@ class AuthService:
             raise
         except StoreError as error:
             self._note(error)
-            return Permit()
         return permit
 
     async def _saved_login(
-        self, permit: Permit, auto_login: bool | LoginInfo
+        self, permit: Permit, auto_login: bool | LoginInfo | None
     ) -> tuple[LoginInfo | None, AutoLoginRefusal | None]:
         """The login to try, or why there is none. The rules are asked first: a void login is not even read."""
         if isinstance(auto_login, LoginInfo):
@@ -281,35 +329,47 @@ class AuthService:
             self._note(error)
             return None, AutoLoginRefusal(None, error=error)
 
-    async def _close(self, caller: asyncio.Task[Any] | None) -> None:
-        """`caller` may be one of our own tasks (a listener, a hook), which then cannot be waited for."""
-        if self._retry is not None:
-            self._retry.cancel()
-        for connection in (self._connection, self._leaving):
-            if connection is not None:
-                connection.close()
-        if self._worker is not None and self._worker is not caller:
-            # What it is carrying out may be a revocation: let it finish if it can.
-            await _end({self._worker}, self.options.close_timeout)
-        for connection in (self._connection, self._leaving):
-            if connection is not None:
-                await _end({connection.task} - {caller}, 2 * self.options.close_timeout)
-        if self._manual is not None and not self._manual.done():
-            self._manual.set_result(effects.LoginResult(ok=False, code=Code.CANCELLED))
-        for letter in self._inbox:
-            if letter.done is not None and not letter.done.done():
-                letter.done.set_exception(IllegalState("the service is closed; make a new one"))
-        self._login = None
-        if self._store is not None:
-            try:
-                async with asyncio.timeout(self.options.close_timeout):
-                    await self._store.close()
-            except (StoreError, TimeoutError) as error:
-                log.warning("the store could not be closed: %s", error)
-        listeners = {
-            task for stream in (self._statuses, self._clients) if stream is not None for task in stream.close()
-        }
-        await _end(listeners - {caller}, self.options.close_timeout)  # what was published is still told
+    async def _close(self) -> None:
+        """What was heard before is still carried out, a revocation above all; what takes long is cut short."""
+        grace = self.options.close_timeout
+        if self._connection is not None:
+            self._connection.close()  # but what it has reported is still heard
+        if self._step is not None:
+            soon = asyncio.get_running_loop().time() + grace / 2
+            with contextlib.suppress(RuntimeError):  # its time is up just now
+                self._step.reschedule(min(self._step.when() or math.inf, soon))
+        try:
+            if self._worker is not None:
+                await end({self._worker}, 2 * grace, self._closers)
+            self._disarm_retry()
+            self._close_link()
+            if self._leaving is not None:
+                await end({self._leaving.task}, 2 * grace, self._closers)
+            if self._worker is None:  # else it is who closes, and works on
+                for letter in self._inbox:
+                    letter.give_up()
+                _cancel(self._manual)
+            self._login = None
+            await self._close_store()
+        finally:
+            streams = [stream for stream in (self._statuses, self._clients) if stream is not None]
+            listeners = {task for stream in streams for task in stream.close()}
+            await end(listeners, grace, self._closers)  # what was published is still told
+
+    async def _close_store(self) -> None:
+        if self._store is None:
+            return
+        try:
+            async with asyncio.timeout(4 * self.options.close_timeout):
+                if self._unrevoked is not None:
+                    await self._revoke(self._unrevoked)
+        except Exception as error:
+            report("a login that is void could not be revoked", error)
+        try:
+            async with asyncio.timeout(4 * self.options.close_timeout):
+                await self._store.close()
+        except Exception as error:
+            report("the store could not be closed", error)
 
     # -- the inbox -----------------------------------------------------------------------------------------------------
 
@@ -320,9 +380,13 @@ class AuthService:
         return done
 
     def _post(self, letter: _Letter) -> None:
+        if self._closing is not None and self._closing.done():
+            letter.give_up()
+            return
+        asyncio.get_running_loop()  # called from another thread, it raises before anything has changed
         self._inbox.append(letter)
         if self._worker is None:
-            self._worker = asyncio.get_running_loop().create_task(self._work(), name="nimauth-inbox")
+            self._worker = spawn(self._work(), "nimauth-inbox")
 
     async def hear(self, connection: Connection, heard: Input | OnlineClients) -> None:
         """For the connection: something happened on the link."""
@@ -333,7 +397,12 @@ class AuthService:
     async def _work(self) -> None:
         try:
             while self._inbox:
-                await self._take(self._inbox.pop(0))
+                letter = self._inbox.pop(0)
+                try:
+                    await self._take(letter)
+                except BaseException:
+                    letter.give_up()
+                    raise
         finally:
             self._worker = None
 
@@ -349,28 +418,34 @@ class AuthService:
         if heard is inputs.LINK_OPENED and not self._lifecycle.network:
             self._lifecycle.receive(inputs.NETWORK_FOUND)  # there evidently is one
         try:
-            if self._closing is not None and heard.event in (Event.LOGIN, Event.AUTO_LOGIN):
-                raise IllegalState("the service is closed; make a new one")
+            if heard.event in (Event.LOGIN, Event.AUTO_LOGIN):
+                self._require_open()
             answer = self._lifecycle.receive(heard)
         except IllegalState as error:
-            if letter.done is not None and not letter.done.done():
-                letter.done.set_exception(error)
+            letter.refuse(error)
             return
-        if letter.login is not None and not isinstance(answer[0], effects.AutoLoginRefused):
-            self._login = letter.login
-        if heard.event is Event.LOGIN:
-            self._manual = letter.done
-            self._manual_ends = asyncio.get_running_loop().time() + self.options.manual_login_timeout
-        if heard.event in (Event.NETWORK_FOUND, Event.FOREGROUND, Event.ACCEPTED):
-            self._failures = 0
+        self._prepare(letter, heard.event, answer)
         for effect in answer:
             try:
                 await self._carry_out(effect)
-            except Exception:
+            except (Exception, asyncio.CancelledError) as error:
+                if is_ours(error):
+                    raise
                 # A session survives the failure of one effect; the next ones matter more (a clear, a close).
-                log.exception("an effect could not be carried out: %s", type(effect).__name__)
-        if letter.done is not None and letter.done is not self._manual and not letter.done.done():
+                report(f"an effect could not be carried out: {type(effect).__name__}", error)
+        if letter.done is not None and heard.event is not Event.LOGIN and not letter.done.done():
             letter.done.set_result(answer)
+
+    def _prepare(self, letter: _Letter, event: Event, answer: list[Effect]) -> None:
+        """Note what the effects of this input will need."""
+        if letter.login is not None and not isinstance(answer[0], effects.AutoLoginRefused):
+            self._login = letter.login
+        if event is Event.LOGIN:
+            self._manual, self._manual_ends = letter.done, letter.ends
+        if event is Event.ACCEPTED:
+            self._online_since = asyncio.get_running_loop().time()
+        elif event is Event.LOGIN or (letter.source is None and event in (Event.NETWORK_FOUND, Event.FOREGROUND)):
+            self._failures = 0
 
     def _as_of_now(self, letter: _Letter) -> Input | OnlineClients | None:
         """What the letter means at the moment when it is taken; None if that is nothing any more."""
@@ -414,7 +489,7 @@ class AuthService:
             case effects.Save():
                 await self._save()
             case effects.Clear(cause):
-                await self._revoke(cause)
+                await self._clear(cause)
             case effects.OpenLocalData(account):
                 await self._call_hook(self.open_local_data, account)
             case effects.CloseLocalData():
@@ -450,14 +525,19 @@ class AuthService:
             self._clients.publish(())
 
     def _arm_retry(self, code: int) -> None:
+        if self._closing is not None:
+            return
         loop, options = asyncio.get_running_loop(), self.options
+        if loop.time() - self._online_since >= options.backoff_cap:
+            self._failures = 0  # a session that lasted; one that is cut off again and again must not be stormed
+        self._online_since = math.inf
         ceiling = min(options.backoff_cap, options.backoff_base * 2.0 ** min(self._failures, 32))
         delay = self._random(0.0, ceiling)  # full jitter: a server that comes back is not stormed
         self._failures += 1
         self._found_in_penalty = False
-        if code == Code.TOO_FREQUENT:
-            delay += options.penalty
-            self._penalty_ends = loop.time() + options.penalty
+        penalty = options.penalty if code == Code.TOO_FREQUENT else 0.0
+        self._penalty_ends = loop.time() + penalty
+        delay += penalty
         self._retry = loop.call_later(delay, self._retry_is_due)
 
     def _retry_is_due(self) -> None:
@@ -476,10 +556,16 @@ class AuthService:
         return LoginRequest(login, attempt, self._device_id, self.options.forced)
 
     async def _with_dynamic_token(self, login: LoginInfo) -> LoginInfo:
+        provider = self.dynamic_token_provider
+        if provider is None:
+            text = "no dynamic_token_provider is set; set it before a login with AuthType.DYNAMIC"
+            raise LoginRefused(Reason.INVALID, Code.INVALID, text)
         try:
             async with asyncio.timeout(self.options.token_timeout):
-                token = await _awaited(self.dynamic_token_provider and self.dynamic_token_provider(login.account))
-        except Exception as error:
+                token = await _awaited(provider(login.account))
+        except (Exception, asyncio.CancelledError) as error:
+            if is_ours(error):
+                raise
             log.warning("the dynamic token provider failed: %s", type(error).__name__)
             # Its own server may be down: like an unknown code, it fails a manual login, and is retried otherwise.
             raise LoginRefused(Reason.UNKNOWN, Code.TOKEN_PROVIDER, "the dynamic token provider failed") from None
@@ -495,21 +581,28 @@ class AuthService:
     async def _save(self) -> None:
         if self._store is None or self._login is None:
             return
+        now = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(self._manual_ends):
+            # Half of what is left of the manual login's time: the other half is for its local data.
+            async with self._until(now + (self._manual_ends - now) / 2):
                 await self._store.save(self._login)
-            self.revocation = self.store_error = None
+            self.revocation = self.store_error = self._unrevoked = None
             self._kept = self._login.account
         except (StoreError, TimeoutError) as error:
             self._note(error)
 
-    async def _revoke(self, cause: Cause) -> None:
+    async def _clear(self, cause: Cause) -> None:
         account = self._login.account if self._login is not None else self._kept
         self.revocation, self._kept = Revocation(cause, self._clock(), account), None
+        await self._revoke(self.revocation)
+
+    async def _revoke(self, revocation: Revocation) -> None:
         if self._store is None:
             return
+        self._unrevoked = revocation
         try:
-            await self._store.revoke(self.revocation)
+            await self._store.revoke(revocation)
+            self._unrevoked = None
         except StoreError as error:
             self._note(error)
 
@@ -520,28 +613,39 @@ class AuthService:
         log.warning("%s", error)
 
     async def _call_hook(self, hook: Callable[..., Awaitable[None] | None] | None, *args: str) -> None:
-        if hook is not None:
-            async with asyncio.timeout(self.options.local_data_timeout):
-                await _awaited(hook(*args))
+        if hook is None:
+            return
+        ends = asyncio.get_running_loop().time() + self.options.local_data_timeout
+        pending = self._manual is not None and not self._manual.done()
+        async with self._until(min(ends, self._manual_ends) if pending else ends):
+            await _awaited(hook(*args))
+
+    @contextlib.asynccontextmanager
+    async def _until(self, ends: float) -> AsyncIterator[None]:
+        """A step that closing cuts short."""
+        if self._closing is not None:
+            ends = min(ends, asyncio.get_running_loop().time() + self.options.close_timeout / 2)
+        try:
+            async with asyncio.timeout_at(ends) as self._step:
+                yield
+        finally:
+            self._step = None
+
+
+def _cancel(login: asyncio.Future[effects.LoginResult] | None) -> None:
+    """Every login ends, also by the end of the service; nothing is saved of one that ends so."""
+    if login is not None and not login.done():
+        login.set_result(effects.LoginResult(ok=False, code=Code.CANCELLED))
 
 
 async def _awaited(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 
 
-async def _end(tasks: set[asyncio.Task[Any]], grace: float) -> None:
-    """Wait for tasks, and cancel those that need longer than `grace` seconds."""
-    if tasks:
-        _, tasks = await asyncio.wait(tasks, timeout=grace)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=1.0)
-
-
 def _failure(account: str, result: effects.LoginResult) -> LoginFailed:
     if result.reason is None:
         message = f"the login of {account!r} was cancelled; log in again when it is wanted"
         return LoginCancelled(message, reason=Reason.UNKNOWN, code=result.code, text=result.text)
-    message = f"the login of {account!r} failed: {ADVICE[result.reason]} (code {result.code})"
+    said = f": {result.text}" if result.text else ""
+    message = f"the login of {account!r} failed: {ADVICE[result.reason]} (code {result.code}){said}"
     return LoginFailed(message, reason=result.reason, code=result.code, text=result.text)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic, Self, TypeVar
 
-T = TypeVar("T")
+from .tasks import is_ours, report, spawn
 
-log = logging.getLogger("nimauth")
+T = TypeVar("T")
 
 
 class _Node(Generic[T]):
@@ -51,7 +50,7 @@ class Stream(Generic[T]):
 
         An exception of the callback is logged, and the next value is told all the same.
         """
-        task = asyncio.get_running_loop().create_task(self._tell(callback), name="nimauth-listener")
+        task = spawn(self._tell(callback), "nimauth-listener")
         if self._tasks is None:
             self._tasks = set()
         self._tasks.add(task)
@@ -64,8 +63,10 @@ class Stream(Generic[T]):
                 told = callback(value)
                 if inspect.isawaitable(told):
                     await told
-            except Exception:
-                log.exception("a listener raised; the others and the next value are not affected")
+            except (Exception, asyncio.CancelledError) as error:
+                if is_ours(error):
+                    raise
+                report("a listener raised; the others and the next value are not affected", error)
 
     # -- for the service -----------------------------------------------------------------------------------------------
 

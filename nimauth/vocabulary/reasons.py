@@ -164,7 +164,7 @@ ADVICE: Final[dict[Reason, str]] = {
     Reason.KICKED_BY_CLIENT: "another client of this account threw this one out; log in again if that was not meant",
     Reason.KICKED_BY_SERVER: "the server ended the session; log in again, or ask the app's operator",
     Reason.DATA_UPGRADE: "the local database must be upgraded first; upgrade it and log in again",
-    Reason.INVALID: "the server calls the request wrong; check the account, the token and the options",
-    Reason.UNKNOWN: "the server gave a code that nobody documented; try again, and report the code",
+    Reason.INVALID: "the request is wrong and would fail again; check the account, the token and the options",
+    Reason.UNKNOWN: "it failed for a reason that nobody documented; try again, and report the code",
 }
 """What each reason means to a person, and what to do next."""
