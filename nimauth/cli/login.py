@@ -7,7 +7,7 @@ import getpass
 import sys
 
 from ..vocabulary.logins import MAX_TOKEN, LoginInfo, account_name
-from .session import add_profile, add_server, remember_server, run_until_interrupted, say, session, stay, watch
+from .session import add_profile, add_server, remember_server, run_interruptible, say, session, stay, watch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     """Log in, then tell every status until Ctrl-C."""
     account = account_name(args.account)
     login = LoginInfo(account, _token(account))
-    return run_until_interrupted(_login(args, login))
+    return run_interruptible(_login(args, login))
 
 
 async def _login(args: argparse.Namespace, login: LoginInfo) -> int:

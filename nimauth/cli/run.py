@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 
 from ..errors import NimAuthError
-from .session import add_profile, add_server, last_server, run_until_interrupted, session, stay, watch
+from ..vocabulary.logins import Permit
+from .session import add_profile, add_server, last_server, run_interruptible, session, stay, watch
+from .status import describe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,13 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Auto log in, then tell every status until Ctrl-C."""
-    return run_until_interrupted(_run(args))
+    return run_interruptible(_run(args))
 
 
 async def _run(args: argparse.Namespace) -> int:
     async with session(args, *last_server(args)) as auth:
         refusal = await auth.initialize()
         if refusal is not None:
-            raise NimAuthError(f"{refusal}; log in by hand: nimauth login")
+            why = describe(Permit(None, refusal.revocation)) if refusal.rule is not None else str(refusal)
+            raise NimAuthError(f"{why}; log in by hand: nimauth login")
         watch(auth)
         return await stay(auth)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 import time
@@ -78,15 +79,18 @@ def watch(auth: AuthService) -> None:
 
 
 async def stay(auth: AuthService) -> int:
-    """Wait until the session ends for good. Gives the exit status."""
-    async for event in auth.auth_status:
-        if event.must_log_in:
-            return 1
+    """Wait until the session ends for good, or until Ctrl-C. Gives the exit status."""
+    try:
+        async for event in auth.auth_status:
+            if event.must_log_in:
+                return 1
+    except asyncio.CancelledError:  # Ctrl-C: the usual end
+        say("ended; this is no logout")
     return 0
 
 
 def run_interruptible(main: Coroutine[Any, Any, int]) -> int:
-    """Run. Ctrl-C and SIGTERM alike end it in good order; then KeyboardInterrupt is raised."""
+    """Run. Ctrl-C and SIGTERM alike cancel it; raises KeyboardInterrupt unless it takes that for its usual end."""
 
     async def watched() -> int:
         task = asyncio.current_task()
@@ -99,15 +103,6 @@ def run_interruptible(main: Coroutine[Any, Any, int]) -> int:
         return asyncio.run(watched())
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-
-
-def run_until_interrupted(main: Coroutine[Any, Any, int]) -> int:
-    """Run what is meant to be ended by Ctrl-C. What is saved stays for `nimauth run`."""
-    try:
-        return run_interruptible(main)
-    except KeyboardInterrupt:
-        say("ended; this is no logout")
-        return 0
 
 
 # -- where the last login was ------------------------------------------------------------------------------------------
@@ -145,8 +140,12 @@ def _tell(event: StatusEvent) -> None:
 
 
 def say(line: str) -> None:
-    """One line with the time of day."""
-    print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
+    """One line with the time of day. When nobody reads any more, that is a Ctrl-C."""
+    try:
+        print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        signal.raise_signal(signal.SIGINT)
 
 
 def _tell_clients(clients: tuple[OnlineClient, ...]) -> None:

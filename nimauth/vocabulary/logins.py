@@ -49,7 +49,7 @@ def _text(what: str, text: object, longest: int, *, one_line: bool) -> None:
     if not isinstance(text, str):
         raise ValueError(f"the {what} is no text; give it as a string")
     if len(text) > longest:
-        raise ValueError(f"the {what} has {len(text)} characters; at most {longest} are allowed")
+        raise ValueError(f"the {what} is too long; at most {longest} characters are allowed")
     if any(unicodedata.category(c) in (_NOT_IN_A_LINE if one_line else _NOT_IN_TEXT) for c in text):
         raise ValueError(f"the {what} has control characters or broken Unicode in it; give it as plain text")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def test_a_wrong_token_gives_one_sentence_and_1(tmp_path: Path, url: str) -> Non
     done = nimauth(tmp_path, "login", "--server", url, "--account", "a", said="sesame-wrong\n")
     assert done.returncode == 1
     assert "pwdError" in done.stdout
-    assert done.stderr.splitlines()[-1] == (
+    assert done.stderr.splitlines()[-1].startswith(
         "nimauth: the login of 'a' failed: the account or the token is wrong; ask the person for them again (code 302)"
     )
     assert "sesame" not in done.stdout + done.stderr
@@ -66,7 +67,37 @@ def test_a_wrong_token_gives_one_sentence_and_1(tmp_path: Path, url: str) -> Non
     assert "R4" in told
     refused = nimauth(tmp_path, "run", "--server", url)
     assert refused.returncode == 1
-    assert "no auto login by R4" in refused.stderr
+    assert "nobody would be logged in by itself since 20" in refused.stderr
+    assert "R4" in refused.stderr
+
+
+def test_ctrl_c_before_the_login_is_done_is_no_success(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ws://127.0.0.1:{silent.getsockname()[1]}"
+        with running(tmp_path, "login", "--server", url, "--account", "a", said=TOKEN) as login:
+            login.until("connecting")
+            status, _, err = login.interrupt()
+            assert status == 130
+            assert "Traceback" not in err
+
+
+def test_a_session_that_nobody_reads_ends(tmp_path: Path, server: Running, url: str) -> None:
+    with running(tmp_path, "login", "--server", url, "--account", "a", said=TOKEN) as login:
+        login.until("dataSyncFinish")
+        assert login.process.stdout is not None
+        login.process.stdout.close()
+        server.say("drop a")
+        assert login.process.wait(30) == 0
+
+
+def test_a_mistyped_url_voids_no_saved_login(tmp_path: Path) -> None:
+    permit = tmp_path / ".local/state/nimauth/nimauth/default/permit.json"
+    for url in ("ws://", "ws://user:word@host", "ws://host:99999"):
+        done = nimauth(tmp_path, "login", "--server", url, "--account", "a", said="t\n")
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert "word" not in done.stderr
+        assert not permit.exists()
 
 
 def test_status_before_anything_and_after_logout(tmp_path: Path) -> None:

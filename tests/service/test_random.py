@@ -49,6 +49,7 @@ STEPS = st.one_of(
     st.tuples(st.just("login"), st.sampled_from("ab")),
     st.tuples(st.sampled_from(["cancel", "logout", "foreground", "cut"])),
     st.tuples(st.just("network"), st.booleans()),
+    st.tuples(st.just("burst"), st.lists(st.booleans(), min_size=2, max_size=5)),
     st.tuples(st.just("end"), ENDS),
     st.tuples(st.just("wait"), st.sampled_from([0.1, 1.0, 5.0, 50.0, 500.0])),
     st.tuples(st.sampled_from(["restart", "crash"]), st.sampled_from([True, True, False])),
@@ -151,6 +152,10 @@ class Story:
 
     async def do_network(self, available: bool) -> None:
         self.host.auth.network_changed(available)
+
+    async def do_burst(self, hints: list[bool]) -> None:
+        for available in hints:
+            self.host.auth.network_changed(available)
 
     async def do_wait(self, seconds: float) -> None:
         while seconds > 0:  # in small steps, so that what must hold is looked at in between
