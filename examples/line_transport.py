@@ -121,3 +121,6 @@ class LineTransport:
         except OSError as exc:  # a TimeoutError is one, too
             text = f"cannot connect to {self.host}:{self.port}; check the address and that the server runs"
             raise LinkFailed(Reason.NET, 415, text) from exc
+        except (ValueError, OverflowError) as exc:  # what asyncio says of a host name or a port that is none
+            text = "the server's address is not usable; give a host name, and a port of 1 to 65535"
+            raise LinkFailed(Reason.INVALID, 414, text) from exc

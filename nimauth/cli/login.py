@@ -33,6 +33,7 @@ async def _login(args: argparse.Namespace, login: LoginInfo) -> int:
         remember_server(args.profile, args.server, app_key)
         if auth.store_error is not None:
             say(f"the login is not saved: {auth.store_error}")
+        say(f"{login.account} is logged in; Ctrl-C ends this")
         return await stay(auth)
 
 

@@ -8,7 +8,7 @@ import hmac
 import json
 import logging
 import secrets
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
@@ -22,6 +22,10 @@ from .protocol import Limits, Login, Refused
 
 MAX_DEVICES: Final = 100
 """Devices remembered for each account."""
+MAX_NAMES: Final = 4096
+"""Names, of accounts or not, whose login attempts are remembered."""
+MAX_TTL: Final = 86_400
+"""Longest life of a dynamic token, in seconds."""
 
 Verifier: TypeAlias = Callable[[str, str, str], Awaitable[bool]]
 """The app's own server: given account, token and `login_ext`, is this login right?"""
@@ -35,6 +39,13 @@ def _digest(token: str, salt: bytes) -> bytes:
     return hashlib.blake2b(token.encode("utf-8", "surrogatepass"), salt=salt, digest_size=32).digest()
 
 
+def _in_bounds(made: int, ttl: int) -> bool:
+    # NIM's form signs its fields one after the other with nothing between them, so any string of digits can be split
+    # anew. Where curTime has 13 digits (until the year 2286), curTime and ttl have one split only, and a ttl of a day at
+    # most leaves no room for the digits at the end of a longer account name, but for a few (docs/protocol.md).
+    return 10**12 <= made < 10**13 and 0 < ttl <= MAX_TTL
+
+
 def _signature(app_key: str, account: str, made: int, ttl: int, secret: str) -> str:
     text = f"{app_key}{account}{made}{ttl}{secret}"
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()  # NIM's documented form
@@ -43,11 +54,34 @@ def _signature(app_key: str, account: str, made: int, ttl: int, secret: str) -> 
 def dynamic_token(app_key: str, account: str, secret: str, *, now: float, ttl: int = 600) -> str:
     """A dynamic token in NIM's documented form, as an app's own server makes it.
 
-    `secret` is the app's secret; the token is valid from `now` (seconds since the epoch) for `ttl` seconds.
+    `secret` is the app's secret; the token is valid from `now` (seconds since the epoch) for `ttl` seconds. Raises
+    ValueError for an account, a time or a ttl that no server would take.
     """
     made = int(now * 1000)
+    if not _in_bounds(made, ttl):
+        raise ValueError(f"no server takes a token of this time or ttl; give the time in seconds, and 1 to {MAX_TTL} s")
     signature = _signature(app_key, account_name(account), made, ttl, secret)
     return base64.b64encode(json.dumps({"signature": signature, "curTime": made, "ttl": ttl}).encode()).decode()
+
+
+@define
+class _Attempts:
+    """The login attempts under one name."""
+
+    _times: deque[float] = field(factory=deque)
+    locked_until: float = 0.0
+
+    def count(self, now: float, limits: Limits) -> None:
+        """Count one. Raises Refused (416) when there are too many, for the length of the penalty."""
+        while self._times and self._times[0] <= now - limits.login_window:
+            self._times.popleft()
+        if now >= self.locked_until and len(self._times) >= limits.logins_per_window:
+            self._times.clear()
+            self.locked_until = now + limits.login_penalty
+        if now < self.locked_until:
+            wait = self.locked_until - now
+            raise Refused(Code.TOO_FREQUENT, f"too many logins of this account; wait {wait:.0f} s before the next one")
+        self._times.append(now)
 
 
 @define
@@ -61,8 +95,8 @@ class Account:
     banned: bool = False
     devices: dict[str, Device] = field(factory=dict, repr=False)
     """Every device that logged in, the last one last (R12)."""
-    _attempts: deque[float] = field(factory=deque, repr=False)
-    _locked_until: float = field(default=0.0, repr=False)
+    _forgot: bool = False
+    """Some device is remembered no more."""
 
     def set_token(self, token: str) -> None:
         self._token = _digest(token, self._salt)
@@ -71,30 +105,16 @@ class Account:
         """Compared in constant time."""
         return hmac.compare_digest(self._token, _digest(token, self._salt))
 
-    def lock_out(self, until: float) -> None:
-        self._locked_until = until
-
-    def attempt(self, now: float, limits: Limits) -> None:
-        """Count one login attempt. Raises Refused (416) when there are too many, for the length of the penalty."""
-        while self._attempts and self._attempts[0] <= now - limits.login_window:
-            self._attempts.popleft()
-        if now >= self._locked_until and len(self._attempts) >= limits.logins_per_window:
-            self._attempts.clear()
-            self.lock_out(now + limits.login_penalty)
-        if now < self._locked_until:
-            wait = self._locked_until - now
-            raise Refused(Code.TOO_FREQUENT, f"too many logins of this account; wait {wait:.0f} s before the next one")
-        self._attempts.append(now)
-
     def check_device(self, device: Device, policy: Policy) -> None:
         """R12. Raises Refused (417) when another device logged in last in the place of this one.
 
         Where clients may be side by side, each place has its own last device. Where none ever logged in (the server may
-        have been restarted), nobody can have taken the place.
+        have been restarted), nobody can have taken the place. Where the last one may be among those forgotten, nobody
+        can show to be it.
         """
         place = policy.place(device)
-        last = next((d for d in reversed(self.devices.values()) if policy.place(d) == place), device)
-        if last.device_id != device.device_id:
+        last = next((d for d in reversed(self.devices.values()) if policy.place(d) == place), None)
+        if self._forgot if last is None else last.device_id != device.device_id:
             text = "another device logged in to this account since; log in by hand to take its place"
             raise Refused(Code.DISPLACED, text, Reason.DISPLACED)
 
@@ -104,6 +124,7 @@ class Account:
         self.devices[device.device_id] = device
         if len(self.devices) > MAX_DEVICES:
             del self.devices[next(iter(self.devices))]
+            self._forgot = True
 
 
 @define
@@ -122,6 +143,8 @@ class Accounts:
     _secret: str | None = field(default=None, alias="secret", repr=False)
     _verify: Verifier | None = field(default=None, alias="verify", repr=False)
     _accounts: dict[str, Account] = field(factory=dict, repr=False)
+    _attempts: OrderedDict[str, _Attempts] = field(factory=OrderedDict, repr=False)
+    """By name, the latest last. Of names that are no account's as well: else a 416 would tell which are."""
     _nobody: Account = field(default=Factory(lambda: Account("")), repr=False)
 
     def get(self, name: str) -> Account:
@@ -136,18 +159,28 @@ class Accounts:
         name = account_name(name)
         return self._accounts.setdefault(name, Account(name))
 
+    def lock_out(self, name: str) -> None:
+        """Refuse the account's logins for the length of the penalty. Raises LookupError."""
+        self._attempts_of(self.get(name).name).locked_until = self.monotonic() + self.limits.login_penalty
+
+    def _attempts_of(self, name: str) -> _Attempts:
+        attempts = self._attempts.setdefault(name, _Attempts())
+        self._attempts.move_to_end(name)
+        if len(self._attempts) > MAX_NAMES:
+            self._attempts.popitem(last=False)
+        return attempts
+
     async def authenticate(self, login: Login) -> Account:
         """The account that this login is right for. Raises Refused.
 
-        An unknown account costs the same work and gets the same answer as a wrong token: nobody learns which names
-        exist.
+        An unknown account costs the same work, is counted the same and gets the same answer as a wrong token: nobody
+        learns which names exist.
         """
         info = login.login
         if not hmac.compare_digest(login.app_key.encode(), self.app_key.encode()):
             raise _mismatch()
+        self._attempts_of(info.account).count(self.monotonic(), self.limits)
         account = self._accounts.get(info.account)
-        if account is not None:
-            account.attempt(self.monotonic(), self.limits)
         right = await self._right(info, account or self._nobody)
         if account is None or not right:
             raise _mismatch()
@@ -175,9 +208,7 @@ class Accounts:
         except (ValueError, RecursionError):
             return False
         match token:
-            case {"signature": str(signature), "curTime": int(made), "ttl": int(ttl)} if (
-                max(abs(made), abs(ttl)) < 2**53
-            ):
+            case {"signature": str(signature), "curTime": int(made), "ttl": int(ttl)} if _in_bounds(made, ttl):
                 expected = _signature(self.app_key, info.account, made, ttl, secret)
                 age = self.wall() - made / 1000
                 # In constant time whatever the age is, and the age is told to nobody.

@@ -93,7 +93,7 @@ async def _serve(args: argparse.Namespace) -> None:
         if args.no_console:
             await asyncio.Event().wait()
         else:
-            await console(server, _standard_input(), lambda line: print(line, flush=True))
+            await console(server, standard_input(), lambda line: print(line, flush=True))
 
 
 def _tls(args: argparse.Namespace) -> tls.SSLContext | None:
@@ -113,7 +113,7 @@ def _say(**values: Any) -> None:
     print(json.dumps(values, ensure_ascii=False), flush=True)
 
 
-def _standard_input() -> asyncio.StreamReader:
+def standard_input() -> asyncio.StreamReader:
     """Standard input, whatever it is: a terminal, a pipe or a file. asyncio's own way cannot read them all.
 
     The thread reads the file itself and not `sys.stdin`, whose lock it would take with it when the process ends.

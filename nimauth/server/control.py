@@ -38,9 +38,8 @@ HELP: Final = {
 async def console(server: Server, reader: asyncio.StreamReader, write: Callable[[str], None]) -> None:
     """Carry out the operator's lines until `quit` or the end of input. `write` gets each answer, without a newline."""
     while True:
-        try:
-            line = await reader.readline()
-        except ValueError:  # longer than the reader's limit; what was read of it is gone
+        line = await _line(reader)
+        if line is None:
             write("error: the line is too long")
             continue
         words = line.decode("utf-8", "replace").split()
@@ -50,6 +49,21 @@ async def console(server: Server, reader: asyncio.StreamReader, write: Callable[
             return
         if words:
             write(answer(server, words))
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes | None:
+    """The next line, or None for one longer than the reader's limit. All of it is gone then: its tail is no command."""
+    too_long = False
+    while True:
+        try:
+            line = await reader.readuntil()
+        except asyncio.IncompleteReadError as exc:
+            line = exc.partial
+        except asyncio.LimitOverrunError as exc:
+            too_long = True
+            await reader.readexactly(exc.consumed)
+            continue
+        return None if too_long else line
 
 
 def answer(server: Server, words: list[str]) -> str:

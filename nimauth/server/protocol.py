@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from typing import Any, Final, NoReturn
 
 from attrs import field, frozen, validators
 
-from ..transports.wire import PROTOCOL, VERSION
+from ..transports.wire import MAX_LABEL, MAX_WORD, PROTOCOL, VERSION, check_text
 from ..vocabulary.logins import AuthType, LoginInfo, OnlineClient
 from ..vocabulary.reasons import Code, Reason, reason_of
 from ..vocabulary.states import Attempt
 from .policy import Device
 
-MAX_WORD: Final = 64
-"""Longest `os` and `client_type`, in characters."""
-MAX_LABEL: Final = 256
-"""Longest `device_id`, `client_id`, `custom_tag` and `app_key`, in characters."""
+MAX_CLIENTS: Final = 32
+"""The list of so many clients, each with as much to say as it may, is no longer than a client takes (64 KiB)."""
 
 _positive: Any = validators.gt(0)
 
@@ -33,15 +30,16 @@ class Limits:
     """So many messages may come at once before the rate is applied."""
     max_backlog: int = field(default=2**18, validator=_positive)
     """A client that leaves more than this unread is cut off."""
-    max_connections: int = field(default=1000, validator=_positive)
-    """In all; further ones are refused with HTTP 503."""
+    max_connections: int = field(default=500, validator=_positive)
+    """In all; further ones are refused with HTTP 503. The default fits the usual 1024 open files of a process."""
     max_guests_per_peer: int = field(default=100, validator=_positive)
-    """Connections of one network address that have not logged in; further ones are refused with HTTP 503."""
+    """Connections of one network address that have not logged in, whatever they have said; further ones are refused
+    with HTTP 503."""
     login_timeout: float = field(default=10.0, validator=_positive)
-    """From the TCP connection to the WebSocket, and from there to the end of the login."""
+    """For the TLS handshake, from there to the WebSocket, and from there to the end of the login: for each so long."""
     close_timeout: float = field(default=2.0, validator=_positive)
-    max_clients: int = field(default=10, validator=_positive)
-    """Clients of one account online at once (NIM's own limit)."""
+    max_clients: int = field(default=10, validator=[_positive, validators.le(MAX_CLIENTS)])
+    """Clients of one account online at once (10 is NIM's own limit)."""
     logins_per_window: int = field(default=30, validator=_positive)
     """Login attempts of one account in `login_window`; one more is answered with 416 ..."""
     login_window: float = field(default=60.0, validator=_positive)
@@ -145,10 +143,10 @@ def _text(message: dict[str, Any], name: str, longest: int | None = None, defaul
         raise _malformed(f"{name} is a string")
     # Without a `longest` it is LoginInfo that checks the value. Others' values are shown to other clients as they are.
     if longest is not None:
-        if len(text) > longest or (not text and default is None):
-            raise _malformed(f"{name} has {0 if default is not None else 1} to {longest} characters")
-        if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
-            raise _malformed(f"{name} has control characters or broken Unicode in it")
+        try:
+            check_text(name, text, longest, shortest=1 if default is None else 0)
+        except ValueError as exc:
+            raise _malformed(str(exc)) from None
     return text
 
 

@@ -14,7 +14,8 @@ import math
 import secrets
 import ssl as tls
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Coroutine
 from enum import Enum, auto
 from http import HTTPStatus
 from types import TracebackType
@@ -37,7 +38,7 @@ from .policy import Device, OneClient, Policy
 from .protocol import Kick, Limits, Login, Logout, Refused
 
 _GRACE: Final = 64
-"""Connections above the limit that are still told so; any more are dropped unheard."""
+"""Connections above the limits that are still told so; any more are dropped unheard."""
 
 _CODE_OF: Final = (
     dict.fromkeys(Reason, Code.INVALID) | {Reason.NET: Code.NET, Reason.BUSY: Code.UNAVAILABLE} | VERDICT_CODES
@@ -57,21 +58,95 @@ class Sync:
 
 
 class _Connection(ServerConnection):
-    """A WebSocket that the server knows of from its first byte, and that never waits for a client to read."""
+    """A WebSocket that the server knows of from its TCP connection on, and that never waits for a client to read.
+
+    It is told of TCP connections, and does TLS itself: asyncio would tell it of a TLS connection only when the handshake
+    is done, and until then nobody could count or close it.
+    """
 
     def __init__(self, house: Server, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._house = house
+        self.is_guest = False
+        """It counts as a guest of its address."""
+        self._opened = False
+        self._held: list[bytes] | None = []
+        """What came and is not heard yet: before the connection is opened, and in a stall."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
+        self._tcp = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.peer = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._house._arrived(self)
+        if not self._house._arrived(self):
+            self.abort()
+        elif (ssl := self._house._ssl) is None:
+            self._open(transport)
+        else:
+            self._house._spawn(self._secure(ssl))
+
+    async def _secure(self, ssl: tls.SSLContext) -> None:
+        limits, transport = self._house.limits, None
+        try:
+            transport = await self.loop.start_tls(
+                self._tcp,
+                self,
+                ssl,
+                server_side=True,
+                ssl_handshake_timeout=limits.login_timeout,
+                ssl_shutdown_timeout=limits.close_timeout,
+            )
+        except OSError:
+            pass  # the client speaks no TLS that we do, is too slow, or is gone
+        finally:
+            if transport is None:
+                self.abort()  # asyncio would wait for a client that does not read
+                self._house._gone(self)
+        if transport is not None:
+            self._open(transport)
+
+    def _open(self, transport: asyncio.BaseTransport) -> None:
+        self._opened = True
+        super().connection_made(transport)
+        if self._house._stall is None:
+            self.hear()
+        else:
+            self.transport.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        if self._held is None:
+            super().data_received(data)
+        else:
+            self._held.append(data)
+            if self._opened:
+                self.transport.pause_reading()  # as soon as it has room, websockets' own flow control reads on
+
+    def eof_received(self) -> None:
+        if self._opened:
+            super().eof_received()
+
+    def hold(self) -> None:
+        """Hear nothing."""
+        if self._opened and self._held is None:
+            self._held = []
+            self.transport.pause_reading()
+
+    def hear(self) -> None:
+        """Hear again, from where it was left."""
+        if self._opened and self._held is not None:
+            held, self._held = self._held, None
+            if not self.recv_messages.paused:  # else it is websockets that reads on when it has room
+                self.transport.resume_reading()
+            for data in held:
+                super().data_received(data)
+
+    def abort(self) -> None:
+        """Cut the connection, whatever stage it is in."""
+        self._tcp.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._house._gone(self)
-        super().connection_lost(exc)
+        if self._opened:
+            super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -239,7 +314,12 @@ class Server:
         self._accounts = Accounts(app_key, self.limits, monotonic, wall, secret=secret, verify=verify)
         self._listener: WebSocketServer | None = None
         self._connections: set[_Connection] = set()
-        self._guests: set[_Connection] = set()
+        self._turned_away: set[_Connection] = set()
+        """Those of them that came above the limits, and are there only to be told so."""
+        self._guests: Counter[str] = Counter()
+        """How many of each address have not logged in, without those turned away."""
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._closing = False
         self._sessions: set[Session] = set()
         self._online: dict[str, list[Session]] = {}
         self._refusals: list[tuple[str | None, Refused]] = []
@@ -253,11 +333,11 @@ class Server:
 
     async def start(self) -> None:
         """Listen. Raises OSError when the address cannot be had."""
+        self._closing = False
         self._listener = await serve(
             self._handle,
             self._host,
             self._port,
-            ssl=self._ssl,
             compression=None,
             process_request=self._admit,
             server_header=None,
@@ -275,14 +355,17 @@ class Server:
         listener, self._listener = self._listener, None
         if listener is None:
             return
+        self._closing = True  # who is accepted before the listener is closed has come too late
         self.unstall()
         for session in list(self._sessions):
             session.end(close_code=CloseCode.GOING_AWAY)
         for connection in self._connections:
             if connection.state is not State.OPEN:
-                connection.transport.abort()
+                connection.abort()
         listener.close()
         await listener.wait_closed()
+        if self._handshakes:
+            await asyncio.wait(self._handshakes)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -325,7 +408,7 @@ class Server:
 
     def lock_out(self, name: str) -> None:
         """Refuse the account's logins for `limits.login_penalty` (416), as if there had been too many."""
-        self._accounts.get(name).lock_out(self.monotonic() + self.limits.login_penalty)
+        self._accounts.lock_out(name)
 
     def kick(self, name: str, client_id: str | None = None) -> int:
         """End one client of the account, or all, and say so (kicked_by_server). Gives their number."""
@@ -362,7 +445,7 @@ class Server:
         self.unstall()
         self._stall = asyncio.get_running_loop().call_later(seconds, self.unstall)
         for connection in self._connections:
-            connection.transport.pause_reading()
+            connection.hold()
 
     def unstall(self) -> None:
         """Hear again, from where it was left."""
@@ -370,7 +453,7 @@ class Server:
             self._stall.cancel()
             self._stall = None
             for connection in self._connections:
-                connection.transport.resume_reading()
+                connection.hear()
 
     def clients(self, name: str | None = None) -> tuple[OnlineClient, ...]:
         """Who is online now, of one account or of all, in the order of their logins."""
@@ -383,22 +466,44 @@ class Server:
 
     # -- what the clients do ------------------------------------------------------------------------------------------
 
-    def _arrived(self, connection: _Connection) -> None:
+    def _arrived(self, connection: _Connection) -> bool:
+        """Count a new connection. False: there is no place for it, not even to be told so.
+
+        It is counted before it has said anything, since silence is the cheapest way to hold a place; and one above the
+        limits is counted apart, so that it takes no place from anybody else.
+        """
+        if self._closing:
+            return False
+        taken = len(self._connections) - len(self._turned_away)
+        if taken < self.limits.max_connections and self._guests[connection.peer] < self.limits.max_guests_per_peer:
+            connection.is_guest = True
+            self._guests[connection.peer] += 1
+        elif len(self._turned_away) < _GRACE:
+            self._turned_away.add(connection)
+        else:
+            return False
         self._connections.add(connection)
-        self._guests.add(connection)
-        if self._stall is not None:
-            connection.transport.pause_reading()
-        if len(self._connections) > self.limits.max_connections + _GRACE:
-            connection.transport.abort()
+        return True
 
     def _gone(self, connection: _Connection) -> None:
         self._connections.discard(connection)
-        self._guests.discard(connection)
+        self._turned_away.discard(connection)
+        self._no_guest(connection)
+
+    def _no_guest(self, connection: _Connection) -> None:
+        if connection.is_guest:
+            connection.is_guest = False
+            self._guests[connection.peer] -= 1
+            if not self._guests[connection.peer]:
+                del self._guests[connection.peer]
+
+    def _spawn(self, handshake: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(handshake)
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        assert isinstance(connection, _Connection)
-        guests = sum(guest.peer == connection.peer for guest in self._guests)
-        if len(self._connections) > self.limits.max_connections or guests > self.limits.max_guests_per_peer:
+        if connection in self._turned_away:
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections; try again later\n")
         return None
 
@@ -428,7 +533,7 @@ class Server:
             loser.end(Refused(VERDICT_CODES[Reason.DISPLACED], text, Reason.DISPLACED))
         account.logged_in(login.device)
         session.come_online(account.name, login.device, self.wall())
-        self._guests.discard(session.ws)
+        self._no_guest(session.ws)
         self._online.setdefault(account.name, []).append(session)
         session.say(protocol.write("accepted", client_id=session.client.client_id))
         self._push_clients(account.name)

@@ -16,7 +16,7 @@ The contract, which the service relies on:
 * `Link.close` is called exactly once, whatever happened before; it is idempotent, ends in bounded time and does not
   raise for a link that is already gone.
 * Every exception and signal carries the wire's own `code` and `text` for the host to show, and never the token.
-* A verdict comes only from a server that has proved who it is: a certificate that is not trusted is `NET`.
+* Over wss:// a verdict comes only from a server that has proved who it is: a certificate that is not trusted is `NET`.
 """
 
 from __future__ import annotations

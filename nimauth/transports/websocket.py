@@ -7,6 +7,7 @@ reconnect, no compression, no keepalive task (the heartbeat is part of receiving
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
 import itertools
 import json
@@ -16,6 +17,7 @@ import re
 import ssl as tls
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from attrs import define, field, frozen, validators
 from websockets.asyncio.client import ClientConnection, connect
@@ -36,7 +38,7 @@ from .base import (
     SyncFinished,
     SyncStarted,
 )
-from .wire import MUTE, PROTOCOL, VERSION, clean, receive
+from .wire import MAX_LABEL, MAX_WORD, MUTE, PROTOCOL, VERSION, check_text, clean, receive
 
 _positive: Final[Any] = validators.gt(0)
 
@@ -216,6 +218,9 @@ class WebSocketLink:
     async def _send(self, **message: object) -> None:
         try:
             await self._ws.send(json.dumps(message, ensure_ascii=False))
+        except UnicodeEncodeError:  # it has the whole message in it, and so the token
+            text = "what is to be sent has broken Unicode in it; give device and client ids as plain text"
+            raise LinkFailed(Reason.INVALID, Code.INVALID, text) from None
         except ConnectionClosed as exc:
             raise self._gone(exc) from exc.__cause__ if isinstance(exc.__cause__, OSError) else None
 
@@ -237,12 +242,29 @@ class WebSocketLink:
         return LinkFailed(Reason.NET, Code.NET, text)
 
 
+def _parsed(url: str) -> WebSocketURI:
+    """Raises ValueError for a URL that can never be connected to. It says nothing of what a URL may hold in secret."""
+    wrong = "it cannot be parsed"
+    try:
+        if any(c.isspace() or not c.isprintable() for c in url):
+            wrong = "it has spaces or control characters in it"
+        elif urlsplit(url).port == 0:  # which websockets would take for none
+            wrong = "a port is 1 to 65535"
+        elif (uri := parse_uri(url)).username is not None:
+            wrong = "a user name does not belong into it"
+        else:
+            uri.host.encode("idna")  # as connecting will
+            return uri
+    except InvalidURI as exc:
+        wrong = exc.msg
+    except ValueError:
+        pass
+    raise ValueError(f"the server's URL is not usable: {wrong}; give one like wss://im.example.org:8443")
+
+
 def _where(url: str) -> str:
     """The server's address without what may be secret in a URL: user, password, path and query."""
-    try:
-        uri = parse_uri(url)
-    except (InvalidURI, ValueError):
-        return "the server"
+    uri = _parsed(url)
     host = f"[{uri.host}]" if ":" in uri.host else uri.host
     return clean(f"{'wss' if uri.secure else 'ws'}://{host}:{uri.port}")
 
@@ -251,13 +273,14 @@ def _where(url: str) -> str:
 class WebSocketTransport:
     """Opens links to a server that speaks docs/protocol.md.
 
-    `open` raises LinkFailed: INVALID for a URL that cannot be used; VERSION for a server of another protocol version;
-    BUSY for one that is overloaded; NET for all else, with the OSError as its cause.
+    Making one raises ValueError for what can never work, such as a URL that is none: a slip is not a failed login, which
+    would void the saved one. `open` raises LinkFailed: VERSION for a server of another protocol version; BUSY for one
+    that is overloaded; NET for all else, with the OSError as its cause.
     Times are in seconds, sizes in bytes.
     """
 
     url: str = field(repr=_where)
-    """ws://HOST:PORT or wss://HOST:PORT, with a path if the server wants one."""
+    """ws://HOST:PORT or wss://HOST:PORT, with a path if the server wants one, and without a user name."""
     app_key: str = "demo"
     ssl: tls.SSLContext | None = field(default=None, kw_only=True, repr=False)
     """For wss:// only. By default the certificate is checked against the system's authorities."""
@@ -274,16 +297,25 @@ class WebSocketTransport:
     """NIM's word for the kind of client (pc, mac, web, android, ios …), by which a multi-device policy goes."""
     custom_tag: str = field(default="", kw_only=True)
 
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError("the server's URL is no text; give one like wss://im.example.org:8443")
+        if self.ssl is not None and not _parsed(self.url).secure:
+            raise ValueError("an ssl context is for wss:// only; leave it out, or give a wss:// URL")
+        check_text("app_key", self.app_key, MAX_LABEL, shortest=1)
+        check_text("os", self.os, MAX_WORD)
+        check_text("client_type", self.client_type, MAX_WORD)
+        check_text("custom_tag", self.custom_tag, MAX_LABEL)
+
     @property
     def where(self) -> str:
         """The server as messages name it."""
         return _where(self.url)
 
     async def open(self) -> WebSocketLink:
-        uri = self._uri()
         try:
             async with asyncio.timeout(self.timeout):
-                ws = await self._connect(uri)
+                ws = await self._connect()
                 try:
                     link = WebSocketLink(ws, self)
                     await link.hello()
@@ -297,29 +329,12 @@ class WebSocketTransport:
             text = f"{self.where} did not answer within {self.timeout:g} s; check the address and the network"
             raise LinkFailed(Reason.NET, Code.TIMED_OUT, text) from cause
 
-    def _uri(self) -> WebSocketURI:
-        try:
-            uri = parse_uri(self.url)
-        except InvalidURI as exc:
-            wrong = exc.msg
-        except ValueError:
-            wrong = "it cannot be parsed"
-        else:
-            if uri.username is not None:
-                wrong = "a user name does not belong into it"
-            elif self.ssl is not None and not uri.secure:
-                wrong = "an ssl context is for wss:// only"
-            else:
-                return uri
-        text = f"the server's URL is not usable: {wrong}; give one like wss://im.example.org:8443"
-        raise LinkFailed(Reason.INVALID, Code.INVALID, text)
-
-    async def _connect(self, uri: WebSocketURI) -> ClientConnection:
+    async def _connect(self) -> ClientConnection:
         where = self.where
         try:
             return await connect(
                 self.url,
-                ssl=(self.ssl or _verifying()) if uri.secure else None,
+                ssl=(self.ssl or _verifying()) if _parsed(self.url).secure else None,
                 compression=None,
                 proxy=None,
                 open_timeout=None,
@@ -349,14 +364,18 @@ class WebSocketTransport:
             what = "TLS failed" if isinstance(exc, tls.SSLError) else cause.strerror or "the name cannot be resolved"
             text = f"cannot connect to {where}: {what}; check the address, the network and that the server runs"
             raise LinkFailed(Reason.NET, Code.NET, clean(text)) from cause
-        except ValueError:
-            text = "the server's host name is not valid; correct the URL"
-            raise LinkFailed(Reason.INVALID, Code.INVALID, text) from None
+
+
+_UNREACHED: Final = {errno.EHOSTUNREACH: 1, errno.ENETUNREACH: 2, errno.ENETDOWN: 2}
 
 
 def _with_errno(exc: OSError) -> OSError:
-    """Give an errno to the OSError in which asyncio tells of several failed addresses: that of the last one."""
-    numbers = re.findall(r"\[Errno (\d+)\]", str(exc))
+    """Give an errno to the OSError in which asyncio tells of several failed addresses: that of the one got farthest to.
+
+    Many networks have IPv4 only. That its IPv6 address cannot be reached does not say that there is no network.
+    """
+    numbers = [int(number) for number in re.findall(r"\[Errno (\d+)\]", str(exc))]
     if exc.errno is not None or not numbers:
         return exc
-    return OSError(int(numbers[-1]), os.strerror(int(numbers[-1])))
+    number = min(numbers, key=lambda number: _UNREACHED.get(number, 0))
+    return OSError(number, os.strerror(number))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import unicodedata
 from typing import Final
 
 from websockets.asyncio.connection import Connection
@@ -11,6 +12,10 @@ from websockets.asyncio.connection import Connection
 PROTOCOL: Final = "nimauth"
 VERSION: Final = 1
 """The version of docs/protocol.md that is spoken here."""
+MAX_WORD: Final = 64
+"""Longest `os` and `client_type`, in characters."""
+MAX_LABEL: Final = 256
+"""Longest `device_id`, `client_id`, `custom_tag` and `app_key`, in characters."""
 MAX_TEXT: Final = 200
 """Longest text of the wire that reaches a host, in characters."""
 
@@ -36,9 +41,20 @@ async def receive(ws: Connection, heartbeat: float) -> str | bytes:
             pong = asyncio.ensure_future(await ws.ping())  # ping() gives a Future: nothing is scheduled here
 
 
+def check_text(name: str, text: object, longest: int, *, shortest: int = 0) -> None:
+    """Raises ValueError for what does not fit the field of this name, in a sentence that does not show it."""
+    if not isinstance(text, str):
+        raise ValueError(f"{name} is no text; give it as a string")
+    if not shortest <= len(text) <= longest:
+        raise ValueError(f"{name} has {len(text)} characters; {shortest} to {longest} are allowed")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
+        raise ValueError(f"{name} has control characters or broken Unicode in it; give it as plain text")
+
+
 def clean(text: object, *secrets: str) -> str:
     """Text of the wire, fit to be shown: printable, without `secrets`, and not too long."""
-    shown = "".join(c if c.isprintable() else " " for c in str(text))
-    for secret in filter(None, secrets):
+    shown = str(text)
+    for secret in filter(None, secrets):  # as it was sent: it may have characters in it that are not printable
         shown = shown.replace(secret, "***")
+    shown = "".join(c if c.isprintable() else " " for c in shown)
     return shown if len(shown) <= MAX_TEXT else shown[: MAX_TEXT - 1] + "…"

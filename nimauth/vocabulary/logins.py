@@ -35,6 +35,9 @@ def account_name(name: str) -> str:
     control characters or lone surrogates, which no keyring stores faithfully.
     """
     if isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        # NFC takes time with the square of a run of combining characters, and makes one character of four at most.
+        if len(name) > 4 * MAX_ACCOUNT:
+            raise ValueError(f"the account has {len(name)} characters; at most {MAX_ACCOUNT} are allowed")
         name = unicodedata.normalize("NFC", name)
     _text("account", name, MAX_ACCOUNT, one_line=True)
     if not name:

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from nimauth.server import Limits
-from nimauth.server.protocol import MAX_LABEL, MAX_WORD, Login, hello, parse
-from nimauth.transports.wire import VERSION
+from nimauth.server.protocol import Login, hello, parse
+from nimauth.transports.wire import MAX_LABEL, MAX_WORD, VERSION
 from nimauth.vocabulary.logins import MAX_ACCOUNT, MAX_LOGIN_EXT, MAX_TOKEN
 from nimauth.vocabulary.reasons import Reason
 from tests.server.helpers import login_message
