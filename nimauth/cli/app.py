@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LoginFailed, NimAuthError
+from ..server.command import standard_input
 from ..service import AuthService, SDKOptions, StatusEvent
 from ..stores.keyring import KeyringStore
 from ..stores.memory import MemoryStore, Shelf
@@ -38,8 +39,7 @@ class App:
         self._auth: AuthService | None = None
 
     async def run(self) -> None:
-        reader = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        reader = standard_input()
         try:
             while line := await reader.readline():
                 message = json.loads(line)

@@ -41,8 +41,8 @@ def _digest(token: str, salt: bytes) -> bytes:
 
 def _in_bounds(made: int, ttl: int) -> bool:
     # NIM's form signs its fields one after the other with nothing between them, so any string of digits can be split
-    # anew. Where curTime has 13 digits (until the year 2286), curTime and ttl have one split only, and a ttl of a day at
-    # most leaves no room for the digits at the end of a longer account name, but for a few (docs/protocol.md).
+    # anew. Where curTime has 13 digits (until the year 2286), curTime and ttl have one split only, and a ttl of a day
+    # at most has room for few digits of an account name that ends in some (docs/protocol.md tells what remains).
     return 10**12 <= made < 10**13 and 0 < ttl <= MAX_TTL
 
 

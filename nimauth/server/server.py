@@ -60,8 +60,8 @@ class Sync:
 class _Connection(ServerConnection):
     """A WebSocket that the server knows of from its TCP connection on, and that never waits for a client to read.
 
-    It is told of TCP connections, and does TLS itself: asyncio would tell it of a TLS connection only when the handshake
-    is done, and until then nobody could count or close it.
+    It is told of TCP connections, and has TLS started itself: asyncio would tell it of a TLS connection only when the
+    handshake is done, and until then nobody could count or close it.
     """
 
     def __init__(self, house: Server, *args: Any, **kwargs: Any) -> None:

@@ -217,10 +217,14 @@ class WebSocketLink:
 
     async def _send(self, **message: object) -> None:
         try:
-            await self._ws.send(json.dumps(message, ensure_ascii=False))
-        except UnicodeEncodeError:  # it has the whole message in it, and so the token
+            data = json.dumps(message, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            data = None  # the error has the whole message in it, and so the token: nothing is raised from here
+        if data is None:
             text = "what is to be sent has broken Unicode in it; give device and client ids as plain text"
-            raise LinkFailed(Reason.INVALID, Code.INVALID, text) from None
+            raise LinkFailed(Reason.INVALID, Code.INVALID, text)
+        try:
+            await self._ws.send(data, text=True)
         except ConnectionClosed as exc:
             raise self._gone(exc) from exc.__cause__ if isinstance(exc.__cause__, OSError) else None
 
@@ -273,9 +277,9 @@ def _where(url: str) -> str:
 class WebSocketTransport:
     """Opens links to a server that speaks docs/protocol.md.
 
-    Making one raises ValueError for what can never work, such as a URL that is none: a slip is not a failed login, which
-    would void the saved one. `open` raises LinkFailed: VERSION for a server of another protocol version; BUSY for one
-    that is overloaded; NET for all else, with the OSError as its cause.
+    Making one raises ValueError for what can never work, such as a URL that is none: a slip is not a failed login,
+    which would void the saved one. `open` raises LinkFailed: VERSION for a server of another protocol version; BUSY for
+    one that is overloaded; NET for all else, with the OSError as its cause.
     Times are in seconds, sizes in bytes.
     """
 
@@ -300,7 +304,7 @@ class WebSocketTransport:
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError("the server's URL is no text; give one like wss://im.example.org:8443")
-        if self.ssl is not None and not _parsed(self.url).secure:
+        if not _parsed(self.url).secure and self.ssl is not None:
             raise ValueError("an ssl context is for wss:// only; leave it out, or give a wss:// URL")
         check_text("app_key", self.app_key, MAX_LABEL, shortest=1)
         check_text("os", self.os, MAX_WORD)

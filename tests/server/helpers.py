@@ -98,7 +98,8 @@ class Raw:
 
 @asynccontextmanager
 async def raw(server: Server, ssl: SSLContext | None = None) -> AsyncIterator[Raw]:
-    ws = await connect(server.url, ssl=ssl, compression=None, ping_interval=None, proxy=None, close_timeout=1)
+    options: Json = {"compression": None, "ping_interval": None, "proxy": None, "close_timeout": 1}
+    ws = await connect(server.url, ssl=ssl, max_queue=None, **options)  # it takes pongs before it hears what came first
     try:
         yield Raw(ws)
     finally:

@@ -9,7 +9,7 @@ import pytest
 
 from nimauth.server import AllAllowed, Server
 from nimauth.server.control import HELP, console
-from tests.server.helpers import TOKEN, raw, run, running
+from tests.server.helpers import TOKEN, raw, run, running, settle
 
 
 async def say(server: Server, *lines: str | bytes, limit: int = 2**16) -> list[str]:
@@ -104,9 +104,26 @@ def test_no_answer_has_a_token_in_it() -> None:
 def test_a_line_too_long_is_an_error_and_the_next_is_read() -> None:
     async def test() -> None:
         async with running() as server:
-            answers = await say(server, "x" * 5000, "clients", limit=1000)
-            assert answers[0] == "error: the line is too long"
-            assert answers[-1] == "ok []"
+            answers = await say(server, "x" * 5000, "clients", "y" * 5000, limit=1000)
+            assert answers == ["error: the line is too long", "ok []", "error: the line is too long"]
+
+    run(test())
+
+
+def test_the_tail_of_a_line_too_long_is_no_command() -> None:
+    async def test() -> None:
+        async with running() as server:
+            reader, answers = asyncio.StreamReader(limit=1000), list[str]()
+            operating = asyncio.create_task(console(server, reader, answers.append))
+            for part in (b"token b " + b"x" * 5000, b"y" * 5000, b"\nban a\nclients", b"\n"):
+                reader.feed_data(part)
+                await settle()
+            reader.feed_data(b"x" * 5000)
+            await settle()
+            reader.feed_data(b" \n")
+            reader.feed_eof()
+            await operating
+            assert answers == ["error: the line is too long", "ok", "ok []", "error: the line is too long"]
 
     run(test())
 

@@ -106,6 +106,20 @@ def test_a_message_too_big_is_closed_with_1009() -> None:
     run(test())
 
 
+def test_an_account_far_too_long_is_refused_before_it_is_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def normalize(form: str, text: str) -> str:
+        raise AssertionError("NFC takes time with the square of the length")
+
+    for account in ("a" + "\u0301" * 30_000 + "\u0323" * 30_000, "e\u0301" * 512 + "x"):
+        message = json.dumps(login_message(account), ensure_ascii=False)
+        with monkeypatch.context() as patched:  # pytest's own output needs it again
+            patched.setattr("unicodedata.normalize", normalize)
+            with pytest.raises(Refused, match="at most 256 are allowed") as refused:
+                parse(message)
+        assert refused.value.code == 414
+        assert len(refused.value.text) < 200
+
+
 def test_text_that_is_no_utf8_is_closed_with_1007() -> None:
     async def test() -> None:
         async with running() as server, raw(server) as client:

@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 from nimauth.server import Limits
+from nimauth.server.accounts import MAX_DEVICES, MAX_TTL
 from nimauth.server.protocol import Login, hello, parse
+from nimauth.server.server import _GRACE
 from nimauth.transports.wire import MAX_LABEL, MAX_WORD, VERSION
 from nimauth.vocabulary.logins import MAX_ACCOUNT, MAX_LOGIN_EXT, MAX_TOKEN
 from nimauth.vocabulary.reasons import Reason
@@ -38,6 +40,11 @@ def test_its_numbers() -> None:
         f"more than {limits.message_burst}, or {limits.messages_per_second:g} a second",
         f"At most {limits.max_clients} clients",
         f"({limits.logins_per_window} in a minute)",
+        f"takes {limits.max_connections} connections, and of one network address {limits.max_guests_per_peer} that",
+        f"where {_GRACE} already wait",
+        f"{limits.login_timeout:g} s for the TLS handshake",
+        f"`ttl` is 1 to {MAX_TTL}",
+        f"the last {MAX_DEVICES} devices",
     ):
         assert text in PAGE, text
     assert MAX_ACCOUNT == MAX_LABEL

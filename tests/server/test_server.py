@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
+import sys
 from typing import Any
 
 import pytest
 
 from nimauth.server import AllAllowed, CustomGroups, DesktopAndMobile, Limits, OneClient, Policy, Server, Sync
+from nimauth.server.protocol import MAX_CLIENTS, client_list
+from nimauth.transports.websocket import WebSocketTransport
+from nimauth.transports.wire import MAX_LABEL, MAX_WORD
+from nimauth.vocabulary.logins import OnlineClient
 from nimauth.vocabulary.reasons import Reason
 from tests.server.helpers import TOKEN, Raw, login_message, raw, run, running, settle, tls
 
@@ -435,6 +441,39 @@ def test_a_stalled_server_answers_nothing_until_it_wakes() -> None:
     run(test())
 
 
+def test_a_stall_and_the_flow_control_of_the_connection_do_not_end_each_other() -> None:
+    checked = asyncio.Event()
+
+    async def verify(account: str, token: str, login_ext: str) -> bool:
+        return await checked.wait()
+
+    async def test() -> None:
+        async with running(verify=verify) as server, raw(server) as client:
+            (connection,) = server._connections
+            await client.hear("hello")
+            await client.send(login_message(auth_type=2, login_ext="x"))
+            for number in range(30):  # more than the queue takes
+                await client.send({"op": "kick", "id": number, "client_id": "x"})
+            while not connection.recv_messages.paused:
+                await settle()
+            server.stall()
+            server.unstall()
+            assert not connection.transport.is_reading()
+            server.stall()
+            checked.set()
+            while connection.recv_messages.paused:  # until it has room
+                await settle()
+            pong = asyncio.ensure_future(await client.ws.ping())
+            await settle()
+            assert not pong.done()
+            server.unstall()
+            await pong
+            for number in range(30):
+                assert (await client.hear("kicked"))["id"] == number
+
+    run(test())
+
+
 def test_a_stall_can_end_by_itself() -> None:
     async def test() -> None:
         async with running() as server, raw(server) as client:
@@ -521,6 +560,129 @@ def test_above_the_limit_connections_are_refused_with_http_503() -> None:
             await entered(one)
 
     run(test())
+
+
+def port_of(server: Server) -> int:
+    return int(server.url.rpartition(":")[2])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+@pytest.mark.parametrize("secure", [False, True], ids=["ws", "wss"])
+def test_silent_connections_of_one_address_take_no_place_from_another(secure: bool) -> None:
+    async def test() -> None:
+        ours, theirs = tls("127.0.0.1") if secure else (None, None)
+        limits = Limits(max_connections=20, max_guests_per_peer=3)
+        async with running(limits=limits, ssl=ours) as server:
+            silent = [
+                await asyncio.open_connection("127.0.0.1", port_of(server), local_addr=("127.0.0.2", 0))
+                for _ in range(100)
+            ]
+            async with raw(server, theirs) as client:
+                await entered(client)
+            for _, writer in silent:
+                writer.transport.abort()
+
+    run(test())
+
+
+def test_a_guest_that_leaves_makes_room_for_another() -> None:
+    async def test() -> None:
+        async with running(limits=Limits(max_guests_per_peer=1)) as server:
+            for _ in range(3):
+                async with raw(server) as client:
+                    await client.hear("hello")
+                    with pytest.raises(Exception, match="HTTP 503"):
+                        await raw(server).__aenter__()
+                while server._connections:
+                    await settle()
+            assert not server._guests
+            assert not server._turned_away
+
+    run(test())
+
+
+def test_a_tls_handshake_counts_from_its_first_moment_on() -> None:
+    async def test() -> None:
+        ours, theirs = tls("127.0.0.1")
+        async with running(ssl=ours, limits=Limits(max_guests_per_peer=1)) as server:
+            _, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+            with pytest.raises(Exception, match="HTTP 503"):
+                await raw(server, theirs).__aenter__()
+            writer.transport.abort()
+
+    run(test())
+
+
+def test_a_tls_handshake_that_does_not_end_is_cut_off() -> None:
+    async def test() -> None:
+        async with running(ssl=tls("127.0.0.1")[0], limits=Limits(login_timeout=0.05)) as server:
+            for said in (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+                writer.write(said)
+                with contextlib.suppress(ConnectionResetError):
+                    await reader.read()
+                writer.close()
+            while server._connections:
+                await settle()
+
+    run(test())
+
+
+def test_closing_the_server_ends_tls_handshakes_too() -> None:
+    async def test() -> None:
+        async with running(ssl=tls("127.0.0.1")[0], limits=Limits(login_timeout=3600)) as server:
+            streams = [await asyncio.open_connection("127.0.0.1", port_of(server)) for _ in range(5)]
+            while len(server._connections) < 5:
+                await settle()
+            await server.close()
+            assert not server._connections
+            for reader, writer in streams:
+                assert await reader.read() == b""
+                writer.close()
+
+    run(test())
+
+
+def test_a_request_that_comes_with_the_end_of_the_tls_handshake_is_heard() -> None:
+    async def test() -> None:
+        ours, theirs = tls("127.0.0.1")
+        async with running(ssl=ours) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            client = theirs.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+            while True:
+                try:
+                    client.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    writer.write(outgoing.read())
+                    incoming.write(await reader.read(2**16))
+            client.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            writer.write(outgoing.read())  # in one piece
+            while True:
+                try:
+                    assert client.read(2**16).startswith(b"HTTP/1.1 ")
+                    break
+                except ssl.SSLWantReadError:
+                    incoming.write(await reader.read(2**16))
+            writer.close()
+
+    run(test())
+
+
+def test_the_list_of_the_most_clients_is_not_too_long_for_a_client() -> None:
+    longest = OnlineClient(
+        "0" * 16,
+        os="\U0001f600" * MAX_WORD,
+        client_type="\U0001f600" * MAX_WORD,
+        login_time=1_700_000_000.123456,
+        custom_tag="\U0001f600" * MAX_LABEL,
+        custom_client_type=-(2**31) + 1,
+    )
+    message = client_list([longest] * MAX_CLIENTS)
+    assert len(message.encode()) <= WebSocketTransport("ws://h").max_size
+    with pytest.raises(ValueError, match="max_clients"):
+        Limits(max_clients=MAX_CLIENTS + 1)
 
 
 def test_connections_far_above_the_limit_are_dropped_unheard() -> None:

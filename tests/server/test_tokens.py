@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from nimauth.server import Limits, Server, dynamic_token
-from nimauth.server.accounts import Account
-from tests.server.helpers import TOKEN, Json, raw, run, running
+from nimauth.server.accounts import MAX_DEVICES, MAX_NAMES, MAX_TTL, Account, Accounts, _signature
+from nimauth.server.policy import CustomGroups, Device
+from nimauth.server.protocol import Refused, parse
+from tests.server.helpers import TOKEN, Json, login_message, raw, run, running
 
 NOW = 1_700_000_000.0
 SECRET = "app-secret"
@@ -125,6 +127,45 @@ def test_any_other_dynamic_token_is_refused(token: str) -> None:
     assert dynamic(token)["code"] == 302
 
 
+def signed(signature: str, made: int, ttl: int) -> str:
+    return base64.b64encode(json.dumps({"signature": signature, "curTime": made, "ttl": ttl}).encode()).decode()
+
+
+def test_no_digit_of_a_dynamic_token_can_move_between_its_time_and_its_ttl() -> None:
+    token = json.loads(base64.b64decode(dynamic_token("demo", "a", SECRET, now=NOW)))
+    digits = f"{token['curTime']}{token['ttl']}"
+    for split in range(1, len(digits)):
+        forged = signed(token["signature"], made := int(digits[:split]), int(digits[split:]))
+        refused = answer({"token": forged, "auth_type": 1}, secret=SECRET, wall=lambda made=made: made / 1000 + 1)
+        assert refused["op"] == ("accepted" if split == 13 else "refused"), split
+    old = signed(token["signature"], int(digits[:5]), int(digits[5:]))  # good for centuries, if it were
+    assert dynamic(old)["code"] == 302
+
+
+def test_a_dynamic_token_of_an_account_that_ends_in_digits_is_not_one_of_the_account_without_them() -> None:
+    async def test() -> None:
+        now = 1_712_345_678.123
+        async with running(secret=SECRET, wall=lambda: now) as server, raw(server) as client:
+            server.add_account("bob")
+            server.add_account("bob1712")
+            token = json.loads(base64.b64decode(dynamic_token("demo", "bob1712", SECRET, now=now)))
+            digits = f"1712{token['curTime']}{token['ttl']}"
+            forged = signed(token["signature"], int(digits[:13]), int(digits[13:]))
+            assert (await client.login("bob", forged, auth_type=1))["code"] == 302
+
+    run(test())
+
+
+def test_a_dynamic_token_lives_a_day_at_most() -> None:
+    made = int(NOW * 1000)
+    for ttl, good in ((MAX_TTL, True), (MAX_TTL + 1, False), (0, False), (-1, False)):
+        token = signed(_signature("demo", "a", made, ttl, SECRET), made, ttl)
+        assert dynamic(token)["op"] == ("accepted" if good else "refused"), ttl
+    for now, ttl in ((NOW, MAX_TTL + 1), (NOW, 0), (0.0, 600), (1e10, 600)):
+        with pytest.raises(ValueError, match="no server takes"):
+            dynamic_token("demo", "a", SECRET, now=now, ttl=ttl)
+
+
 @pytest.mark.parametrize("auth_type", [1, 2])
 def test_a_way_of_logging_in_that_is_not_enabled_is_403(auth_type: int) -> None:
     refused = answer({"auth_type": auth_type, "login_ext": "x"})
@@ -184,6 +225,59 @@ def test_too_many_logins_are_416_for_the_length_of_the_penalty() -> None:
             assert await code(server) == 200
 
     run(test())
+
+
+def test_a_name_that_is_no_account_is_counted_like_one_that_is() -> None:
+    async def codes(server: Server, account: str) -> list[int]:
+        answers = []
+        for _ in range(4):
+            async with raw(server) as client:
+                answers.append(await client.login(account, "wrong"))
+        return [answer["code"] for answer in answers]
+
+    async def test() -> None:
+        async with running(limits=Limits(logins_per_window=3), monotonic=lambda: 0.0) as server:
+            assert await codes(server, "a") == await codes(server, "nobody") == [302, 302, 302, 416]
+
+    run(test())
+
+
+def test_the_names_whose_attempts_are_counted_are_bounded_and_the_latest_are_kept() -> None:
+    accounts = Accounts("demo", Limits(logins_per_window=1), lambda: 0.0, lambda: NOW)
+
+    async def code(name: str) -> int:
+        login: Any = parse(json.dumps(login_message(name)))
+        with pytest.raises(Refused) as refused:
+            await accounts.authenticate(login)
+        return refused.value.code
+
+    async def test() -> None:
+        for number in range(MAX_NAMES + 1):
+            assert await code(f"n{number}") == 302
+        assert len(accounts._attempts) == MAX_NAMES
+        assert await code("n1") == 416
+        assert await code("n0") == 302  # forgotten, and counted anew
+        assert len(accounts._attempts) == MAX_NAMES
+
+    run(test())
+
+
+def test_r12_a_place_whose_last_device_may_be_forgotten_takes_no_auto_login() -> None:
+    account, policy = Account("a"), CustomGroups([["pc", "mac"]])
+    for device in ("old", "last"):
+        account.logged_in(Device(device, client_type="pc"))
+    for number in range(MAX_DEVICES - 2):
+        account.logged_in(Device(f"web{number}", client_type="web"))
+    account.check_device(Device("last", client_type="pc"), policy)
+    account.check_device(Device("new", client_type="web"), policy)  # its place is its own, and nobody was forgotten
+    for number in range(2):
+        account.logged_in(Device(f"tv{number}", client_type="tv"))
+    for device in ("old", "last"):
+        with pytest.raises(Refused) as refused:
+            account.check_device(Device(device, client_type="pc"), policy)
+        assert refused.value.code == 417
+    account.logged_in(Device("last", client_type="pc"))
+    account.check_device(Device("last", client_type="pc"), policy)
 
 
 def test_an_operator_can_lock_an_account_out() -> None:

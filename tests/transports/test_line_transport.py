@@ -135,3 +135,13 @@ def test_a_closed_port_is_net_with_its_cause() -> None:
         assert isinstance(failed.value.__cause__, OSError)
 
     run(test())
+
+
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 99_999), ("\u00e9" * 70, 80), ("a..b", 80), ("a\0b", 80)])
+def test_an_address_that_is_none_is_invalid(host: str, port: int) -> None:
+    async def test() -> None:
+        with pytest.raises(LinkFailed, match="not usable") as failed:
+            await LineTransport(host, port).open()
+        assert failed.value.reason is Reason.INVALID
+
+    run(test())

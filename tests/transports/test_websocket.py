@@ -141,8 +141,8 @@ def test_dynamic_and_third_party_logins() -> None:
         return (account, token, login_ext) == ("a", "ticket", "ext")
 
     async def test() -> None:
-        async with running(secret="s", verify=verify, wall=lambda: 1000.0) as server:
-            token = dynamic_token("demo", "a", "s", now=1000.0)
+        async with running(secret="s", verify=verify, wall=lambda: 1.7e9) as server:
+            token = dynamic_token("demo", "a", "s", now=1.7e9)
             async with online(to(server), request(token=token, auth_type=AuthType.DYNAMIC)):
                 pass
             async with online(to(server), request(token="ticket", auth_type=AuthType.THIRD_PARTY, login_ext="ext")):

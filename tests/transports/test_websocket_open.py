@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import logging
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -86,21 +87,50 @@ async def online_at(*messages: Any) -> AsyncIterator[Online]:
         "ws://a..b",
         "ws://a\0b",
         "ws://\ud800",
+        "ws://host:0",
+        "ws://ho\nst",
+        "ws://host/a b?token=hunter2",
+        "ws://hunter2@host",
+        None,
     ],
 )
-def test_a_url_that_cannot_be_used_is_invalid_and_not_repeated(url: str) -> None:
+def test_a_url_that_cannot_be_used_is_refused_at_once_and_not_repeated(url: Any) -> None:
+    with pytest.raises(ValueError, match=r"^the server's URL is .*; give one like wss://") as refused:
+        WebSocketTransport(url)
+    assert "hunter2" not in str(refused.value)
+    assert refused.value.__context__ is None  # which could say more
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("url", ["ws://h", "WSS://[::1]:1", "wss://b\u00fccher.example/\u4e2d?x=\u4e2d", "ws://h."])
+def test_a_url_that_can_be_used_is_taken(url: str) -> None:
+    assert WebSocketTransport(url).where.startswith("ws")
+
+
+def test_an_ssl_context_for_ws_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="for wss:// only"):
+        WebSocketTransport("ws://127.0.0.1:1", ssl=ssl.create_default_context())
+
+
+@pytest.mark.parametrize(
+    ("option", "longest"), [("app_key", 256), ("os", 64), ("client_type", 64), ("custom_tag", 256)]
+)
+def test_words_that_no_server_takes_are_refused_at_once(option: str, longest: int) -> None:
+    for word in ("x" * (longest + 1), "\ud800", "a\nb", None, *([""] if option == "app_key" else [])):
+        with pytest.raises(ValueError, match=f"^{option} .*(give it as|are allowed)"):
+            WebSocketTransport("ws://h", **{option: word})  # type: ignore[arg-type]
+    WebSocketTransport("ws://h", **{option: "\u4e2d" * longest})  # type: ignore[arg-type]
+
+
+def test_a_device_id_that_cannot_be_sent_is_invalid_and_the_token_is_in_no_error() -> None:
     async def test() -> None:
-        failed = await failure(url)
-        assert (failed.reason, failed.code) == (Reason.INVALID, 414)
-        assert "hunter2" not in str(failed) + repr(WebSocketTransport(url))
-
-    run(test())
-
-
-def test_an_ssl_context_for_ws_is_invalid() -> None:
-    async def test() -> None:
-        failed = await failure("ws://127.0.0.1:1", ssl=ssl.create_default_context())
-        assert failed.reason is Reason.INVALID
+        async with running() as server:
+            link = await WebSocketTransport(server.url).open()
+            with pytest.raises(LinkFailed, match="broken Unicode") as failed:
+                await link.login(request("\ud800"))
+            assert failed.value.reason is Reason.INVALID
+            assert failed.value.__context__ is None
+            await link.close()
 
     run(test())
 
@@ -136,6 +166,31 @@ def test_several_addresses_that_fail_still_have_an_errno(monkeypatch: pytest.Mon
         failed = await failure("ws://both.example:1")
         assert isinstance(failed.__cause__, OSError)
         assert failed.__cause__.errno == errno.ECONNREFUSED
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        ((errno.ECONNREFUSED, errno.ENETUNREACH), errno.ECONNREFUSED),
+        ((errno.ENETUNREACH, errno.ECONNREFUSED), errno.ECONNREFUSED),
+        ((errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.ENETDOWN), errno.ETIMEDOUT),
+        ((errno.ENETUNREACH, errno.EHOSTUNREACH), errno.EHOSTUNREACH),
+        ((errno.ENETUNREACH, errno.ENETDOWN), errno.ENETUNREACH),
+    ],
+)
+def test_no_network_is_told_only_where_no_address_got_farther(
+    numbers: tuple[int, ...], told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any, **__: Any) -> Any:  # as asyncio tells of it
+        raise OSError("Multiple exceptions: " + ", ".join(str(OSError(n, os.strerror(n))) for n in numbers))
+
+    async def test() -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", fail)
+        failed = await failure("ws://both.example:1")
+        assert isinstance(failed.__cause__, OSError)
+        assert failed.__cause__.errno == told
 
     run(test())
 
@@ -405,6 +460,18 @@ def test_words_of_the_wire_are_short_printable_and_without_the_token() -> None:
             assert fit(seen.custom_tag)
             assert seen.login_time == 1e11
             assert fit((await client_.hear(Ended)).text)
+
+    run(test())
+
+
+def test_a_token_that_is_not_printable_is_kept_out_of_the_words_of_the_wire() -> None:
+    token = "SECRET\u00a0TOKEN"
+
+    async def test() -> None:
+        async with stranger(after_login({"op": "refused", "code": 302, "text": f"not {token}"})) as url:
+            with pytest.raises(LoginRefused, match=r"^not \*\*\*$"):
+                async with online(WebSocketTransport(url), request(token=token)):
+                    pass
 
     run(test())
 
