@@ -98,22 +98,24 @@ class Writer:
         )
 
     def _test(self, states: list[Any]) -> str:
-        # A string is compared by value and its hash is at hand; an enum member is one object, and hashing it is slow
-        # unless it is a string too.
+        # By value, however many there are. Members of an Enum that are nothing else (no string, no number) equal only
+        # themselves, so `is` asks the same, faster. A string's hash is at hand; that of such a member is slow.
         if len(states) > 4 and all(isinstance(state, str) for state in states):
             return f"_state in {self._name(frozenset(states), 'states')}"
-        return " or ".join(f"_state {'is' if isinstance(s, Enum) else '=='} {self._literal(s)}" for s in states)
+        return " or ".join(f"_state {'is' if _only_itself(s) else '=='} {self._literal(s)}" for s in states)
 
     def _literal(self, state: Any) -> str:
         return self._name(state, f"state_{state.name.lower()}") if isinstance(state, Enum) else repr(state)
 
     def _body(self, rows: tuple[Row, ...], arguments: str) -> str:
         lines = self._calls(self._machine.prepare_event, arguments)
+        reached = True
         for row in rows:
-            lines += self._row(row, arguments)
-            if not row.guards:
-                break  # the rows behind an unguarded one are never reached
-        else:
+            written = self._row(row, arguments)  # a row behind an unguarded one, too: what it names is checked here
+            if reached:
+                lines += written
+            reached = reached and bool(row.guards)
+        if reached:
             lines.append("return False")
         return "".join([f"        {line}\n" for line in lines])
 
@@ -194,3 +196,8 @@ class Writer:
             self._names[key] = name
             self.constants[name] = value
         return self._names[key]
+
+
+def _only_itself(state: Any) -> bool:
+    """Whether nothing else can be equal to this state."""
+    return isinstance(state, Enum) and type(state).__eq__ is object.__eq__

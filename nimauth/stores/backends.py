@@ -213,13 +213,15 @@ class HeldSecretService:
 class Vault:
     """One app's entries in one backend. What the backend raises goes through; `store_error` puts it in words."""
 
-    def __init__(self, backend: Backend, service: str, patience: float) -> None:
+    def __init__(self, backend: Backend, service: str, patience: float, given_up: Callable[[], bool]) -> None:
+        """`given_up` says whether the entries may have become another store's. Then none is changed any more."""
         name = qualified_name(backend)
         self._held = HeldSecretService(backend) if name == SECRET_SERVICE else None
         self._backend = self._held or backend
         self._crowded = name in _CROWDED
         self._service = service
         self._patience = patience
+        self._given_up = given_up
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
@@ -252,6 +254,7 @@ class Vault:
 
     def set(self, account: str, text: str) -> None:
         """Write the account's entry, and return only when the backend gives it back unchanged."""
+        self._not_given_up()
         self._backend.set_password(self._service, account, text)
         if self.get(account) != text:
             raise StoreUnavailable(
@@ -262,6 +265,7 @@ class Vault:
         """Delete the account's entry, and return only when it is gone."""
         if self.get(account) is None:
             return
+        self._not_given_up()
         self._backend.delete_password(self._service, account)
         if self.get(account) is not None:
             raise StoreUnavailable("the keyring still holds an entry that it was told to delete; delete it by hand")
@@ -275,8 +279,16 @@ class Vault:
         if self._held is not None:
             self._held.close()
 
+    def _not_given_up(self) -> None:
+        # Looked at as late as can be, after the keyring answered. What it is already carrying out cannot be recalled;
+        # where several clients wait for each other, the next store waits for that.
+        if self._given_up():
+            raise StoreUnavailable(
+                "the store was closed before the keyring answered, so this is left undone; the next login does it"
+            )
 
-def store_error(error: Exception) -> StoreError:
+
+def store_error(error: BaseException) -> StoreError:
     """A backend's error as ours, with none of its words, which may quote the secret, and none of its traceback."""
     if isinstance(error, StoreError):
         return type(error)(str(error))

@@ -23,7 +23,7 @@ class CredentialStore(Protocol):
     """Keeps the last login for the next start."""
 
     async def open(self) -> Permit:
-        """Claim the store for this process and tell who may be auto logged in.
+        """Claim the store for this process and tell who may be auto logged in. May be repeated, also once cancelled.
 
         Raises StoreInUse when another process has it, StoreUnavailable when it cannot be read.
         """
@@ -43,6 +43,7 @@ class CredentialStore(Protocol):
     async def save(self, login: LoginInfo) -> None:
         """Keep the login and permit its account (R6). When it raises, or is cancelled, nothing is permitted.
 
+        The one exception is when nothing could be written any more, not even to void what was; then the error says so.
         Raises StoreError: ValueRefused for a login that is too long to keep, StoreLocked, StoreUnavailable.
         """
         ...
@@ -50,10 +51,11 @@ class CredentialStore(Protocol):
     async def revoke(self, revocation: Revocation) -> None:
         """Void the permit, then delete the secret (R3-R6, R13). Raises StoreError if the permit may still be valid.
 
-        Also called when `open` failed: whatever can be voided is.
+        Also called when `open` failed: whatever can be voided is. And called again after it raised: it then voids what
+        it could not before.
         """
         ...
 
     async def close(self) -> None:
-        """Give the store up. Idempotent, in bounded time; what is saved stays."""
+        """Give the store up, also when this is cancelled. Idempotent, in bounded time; what is saved stays."""
         ...

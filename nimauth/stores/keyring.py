@@ -17,11 +17,11 @@ from typing import Any, Final, TypeVar
 import attrs
 from attrs import field, frozen
 
-from ..errors import StoreError, StoreUnavailable, ValueRefused
+from ..errors import StoreError, StoreLocked, StoreUnavailable, ValueRefused
 from ..vocabulary.logins import LoginInfo, Permit, Revocation, account_name
 from ..vocabulary.reasons import Cause
 from .backends import Backend, MemoryBackend, Vault, choose_backend, store_error
-from .permit import Claim, PermitFile, Record, check_name, device_id, state_directory
+from .permit import Claim, FleetingPermits, PermitFile, Record, check_name, device_id, state_directory
 from .worker import Worker
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class KeyringStore:
     store without one still opens: its permit can be read and revoked, only `load` and `save` raise. `on_notice` hears
     in one sentence when somebody may have to unlock the keyring.
 
-    With a `MemoryBackend` the secret ends with the process, and so does the permit: on disk it is only ever voided.
+    With a `MemoryBackend` the secret ends with the process, and so does the permit: see `FleetingPermits`.
 
     Raises ValueError for a name that cannot be kept everywhere.
     """
@@ -82,23 +82,25 @@ class KeyringStore:
     ) -> None:
         self._service = f"nimauth/{check_name('app', app)}/{check_name('profile', profile)}"
         self._backend = backend
-        self._lasting = not isinstance(backend, MemoryBackend)
         self._vault: Vault | None = None
         self._directory = directory or state_directory(app, profile)
-        self._permits = PermitFile(self._directory)
+        self._permits = (FleetingPermits if isinstance(backend, MemoryBackend) else PermitFile)(self._directory)
         self._claim = Claim(self._directory)
         self._deadlines = deadlines or Deadlines()
         self._on_notice = on_notice
         self._disk = Worker("nimauth-permit")
         self._keyring = Worker("nimauth-keyring")
-        self._record: Record | None = None
-        """What holds now; None until the store is open."""
-        self._on_disk: Record | None = None
-        """The most that the permit file may still say; None when that is unknown. It differs from the above while a
-        write is under way and after one that failed."""
+        self._record = Record()
+        """What holds now, as far as this store has learnt."""
+        self._known = False
+        """Whether the permit file was read, and is sure to be on the disk as it was read, or was voided since. The
+        entries above then name every account that it may permit, also while a write is under way or has failed."""
         self._turn = 0
         """Counts what supersedes a save under way: its permit is written only while the count is what it was."""
+        self._is_open = False
         self._closed = False
+        self._given_up = False
+        """Whether the claim is, or is about to be, released: the keyring's entries may then be another store's."""
 
     def __repr__(self) -> str:
         return f"<KeyringStore {self._service}>"
@@ -106,14 +108,17 @@ class KeyringStore:
     async def open(self) -> Permit:
         """Claim the store for this process and tell who may be auto logged in. The keyring is not touched.
 
-        Raises StoreInUse when another store has it, StoreUnavailable when it cannot be claimed. A permit file that
-        cannot be understood permits nobody, and the log says why.
+        Raises StoreInUse when another store has it, StoreUnavailable when it cannot be claimed, or not kept from other
+        users. A permit file that cannot be understood permits nobody, and the log says why. May be repeated, also after
+        it was cancelled.
         """
         self._not_closed()
-        if self._record is None:
+        if not self._is_open:
             deadline = self._deadlines.claim
             await self._with_disk(lambda: self._claim.take(deadline), more=deadline)
-            self._record = await self._look() or Record()
+            await self._look()
+            self._not_closed()
+            self._is_open = True
         return self._record.permit
 
     async def device_id(self) -> str:
@@ -125,12 +130,14 @@ class KeyringStore:
         """The saved login of the permitted account.
 
         Raises StoreLocked, or StoreUnavailable when the account is not permitted, the keyring fails or does not answer
-        in time, or what it holds is not what `save` wrote.
+        in time, what it holds is not what `save` wrote, or a `revoke` overtook this.
         """
         record, account = self._opened(), account_name(account)
         if record.permit.account != account:
             raise StoreUnavailable(f"no login of {account!r} is saved here; log in by hand")
         login = await self._with_keyring(lambda vault: _unsealed(vault.get(account), account, record.seal))
+        if self._opened().seal != record.seal:
+            raise StoreUnavailable("the saved login was revoked meanwhile; log in by hand")
         if login is None:
             raise StoreUnavailable(
                 f"the keyring does not hold the login that was saved for {account!r}; log in by hand"
@@ -140,30 +147,33 @@ class KeyringStore:
     async def save(self, login: LoginInfo) -> None:
         """Keep the login and permit its account (R6). When it raises, or is cancelled, nothing is permitted.
 
-        Raises ValueRefused for a login beyond `MAX_UNITS`, StoreLocked, and StoreUnavailable, also when a `revoke` or
-        another `save` overtook this one.
+        Raises ValueRefused for a login beyond `MAX_UNITS` or with what is no text, StoreLocked, and StoreUnavailable,
+        also when a `revoke` or another `save` overtook this one. Where neither the file nor the keyring could be
+        written, so that a login may be permitted all the same, the error says so (the log, when this was cancelled).
         """
         record = self._opened()
         turn = self._next_turn()
+        # What holds for the next start until the last write, and after it wherever the login is not kept.
         started = Revocation(Cause.LOGIN_STARTED, time.time(), login.account)
-        before = record.void(record.permit.revocation or started).expect(login.account)
+        before = record.void(started).expect(login.account)
         try:
             # Nobody is permitted from the first write to the last, and the entry is on record before it exists.
             await self._void(before)
             seal = secrets.token_hex(16)
             _check_size(login, seal)
             left = await self._with_keyring(lambda vault: _replace(vault, login, seal, before.entries))
-            entries = left if self._lasting else before.entries  # those are in a keyring this store does not use
-            await self._permit(Record(Permit(login.account), seal, entries), turn)
-        except BaseException:
+            await self._write(Record(Permit(login.account), seal, left), turn)
+        except BaseException as failure:
             # Also when cancelled: the permit may be written at this very moment. If something overtook this save, the
             # permit is its business.
             if self._turn == turn:
                 self._next_turn()
                 try:
                     await self._void(before)
-                except StoreUnavailable as error:
-                    _log.error("%s", error)
+                except StoreUnavailable as doubt:
+                    if isinstance(failure, StoreError):
+                        raise doubt from None  # it matters more than why the login is not saved
+                    _log.error("%s", doubt)
             raise
 
     async def revoke(self, revocation: Revocation) -> None:
@@ -171,14 +181,14 @@ class KeyringStore:
 
         May be called on a store that could not be opened: what can be voided is voided. Returns once no auto login can
         follow, even when the secret could not be deleted; that is then tried again at the next `save` or `revoke`.
-        Raises StoreUnavailable when the permit may still be valid, StoreInUse when it is another process's.
+        Raises StoreUnavailable when the permit may still be valid, StoreInUse when it is another process's. Repeated
+        after that, it tries everything again.
         """
         self._not_closed()
         turn = self._next_turn()
-        if self._record is None:
+        if not self._is_open:
             await self._open_to_revoke()
-        record = self._record or self._on_disk or Record()
-        record = record.void(revocation)
+        record = self._record.void(revocation)
         await self._void(record)
         left = await self._forget(record.entries)
         if left != record.entries:
@@ -188,25 +198,30 @@ class KeyringStore:
     async def close(self) -> None:
         """Give the store up; what is saved stays. Idempotent, and bounded by the deadlines.
 
-        A deletion that the keyring has not carried out yet gets `Deadlines.answer` seconds more.
+        A deletion that the keyring has not carried out yet gets `Deadlines.answer` seconds more. When this is cancelled
+        it gets none, and the claim is released all the same.
         """
         if self._closed:
             return
         self._closed = True
+        self._is_open = False
         self._next_turn()  # a save that is under way has lost, and leaves the permit to what comes after
-        self._record = None
-        closed = self._keyring.submit(self._hang_up)
-        await asyncio.wait({closed}, timeout=self._deadlines.answer)
-        if not closed.done():
-            self._interrupt()
+        hung_up = self._keyring.submit(self._hang_up)
         self._keyring.close()
-        released = self._disk.submit(self._claim.release)
+        try:
+            await asyncio.wait({hung_up}, timeout=self._deadlines.answer)
+        finally:
+            # In this order: what the next store saves must not be deleted by what this one left undone.
+            self._given_up = True
+            if not hung_up.done():
+                self._interrupt()
+            released = self._disk.submit(self._claim.release)
+            self._disk.close()
         await asyncio.wait({released}, timeout=self._deadlines.disk)
-        self._disk.close()
 
     def _opened(self) -> Record:
-        if self._record is None:
-            self._not_closed()
+        self._not_closed()
+        if not self._is_open:
             raise StoreUnavailable("this store is not open; await its open() first")
         return self._record
 
@@ -227,37 +242,35 @@ class KeyringStore:
             with contextlib.suppress(StoreUnavailable):
                 await self._look()
 
-    async def _look(self) -> Record | None:
-        """Read the permit. Only what is sure to be on the disk counts as known."""
+    async def _look(self) -> None:
+        """Learn what the permit file says."""
         record, problem = await self._with_disk(self._permits.look)
         if problem:
             _log.warning("%s", problem)
+        known = record is not None
         try:
             await self._with_disk(self._permits.settle)
         except StoreUnavailable as error:
             _log.warning("%s", error)
-        else:
-            self._on_disk = record
-        return record
+            known = False
+        if not self._is_open:  # or else another call was first, and what holds may have changed since
+            self._record, self._known = record or Record(), known
 
     async def _void(self, record: Record) -> None:
         """Make `record`, which permits nobody, what holds.
 
-        Where the file cannot be voided, the secret it permits is deleted: auto login needs both. Raises
+        Where the file cannot be voided, every secret that it may be for is deleted: auto login needs both. Raises
         StoreUnavailable when neither can be done.
         """
-        self._hold(record)
+        self._record = record
         try:
             await self._with_disk(lambda: self._permits.void(record))
         except StoreUnavailable as error:
             problem = str(error)
         else:
-            self._on_disk = record
+            self._known = True
             return
-        if self._on_disk is None:  # it could not be read for certain before; perhaps it can now
-            with contextlib.suppress(StoreUnavailable):
-                await self._look()
-        if self._on_disk is not None and await self._powerless(self._on_disk):
+        if self._known and self._permits.lasting and not await self._forget(record.entries):
             _log.warning("%s; its secret is gone, so nobody can be auto logged in all the same", problem)
             return
         raise StoreUnavailable(
@@ -265,20 +278,9 @@ class KeyringStore:
             f"delete {self._permits.path} by hand"
         )
 
-    async def _powerless(self, standing: Record) -> bool:
-        """Whether what stands on disk permits nobody, if need be after its secret was deleted."""
-        account = standing.permit.account
-        return account is None or (self._lasting and not await self._forget((account,)))
-
-    async def _permit(self, record: Record, turn: int) -> None:
-        # What ends with the process is permitted to no other.
-        await self._write(record if self._lasting else record.void(None), turn)
-        self._hold(record)
-
     async def _write(self, record: Record, turn: int) -> None:
         """Write the record unless something overtook this turn."""
         self._still(turn)
-        self._on_disk = record
 
         def write() -> None:
             # Looked at here, just before the write: the thread makes its calls in order, so either the write comes
@@ -288,11 +290,7 @@ class KeyringStore:
 
         await self._with_disk(write)
         self._still(turn)
-        self._hold(record)
-
-    def _hold(self, record: Record) -> None:
-        if self._record is not None:  # a store that is not open, or no more, stays so
-            self._record = record
+        self._record = record
 
     def _still(self, turn: int) -> None:
         self._not_closed()
@@ -306,15 +304,14 @@ class KeyringStore:
         try:
             left, problem = await self._with_keyring(lambda vault: _delete(vault, accounts), background=True)
         except StoreError as error:
-            left, problem = accounts, str(error)
-        if not self._lasting:
-            return accounts  # what they name is in a keyring that this store does not use
+            left, problem = accounts, error
         if left:
             _log.warning("a void login is still in the keyring, and will be deleted at the next chance: %s", problem)
         return left
 
     async def _with_disk(self, job: Callable[[], T], *, more: float = 0.0) -> T:
         """Run the job on the permit's thread. It runs even when this is cancelled or the deadline passes."""
+        self._not_closed()  # nothing runs on its thread any more
         deadline = self._deadlines.disk + more
         answer = self._disk.submit(lambda: _outcome(job, self._disk_error))
         await asyncio.wait({answer}, timeout=deadline)
@@ -327,6 +324,7 @@ class KeyringStore:
 
         A job in the background is waited for only as long as a keyring needs that asks nobody, and goes on after that.
         """
+        self._not_closed()
         deadlines = self._deadlines
         allowance = max(deadlines.answer, deadlines.unlock) if somebody_can_unlock() else deadlines.answer
         if (stuck := self._keyring.busy_for) > allowance and not self._interrupt():
@@ -355,7 +353,8 @@ class KeyringStore:
     def _in_vault(self, job: Callable[[Vault], T]) -> T:
         if self._vault is None:
             # Half of what the caller waits: an answer in words is then sure to come before the deadline.
-            self._vault = Vault(self._backend or choose_backend(), self._service, self._deadlines.answer / 2)
+            patience = self._deadlines.answer / 2
+            self._vault = Vault(self._backend or choose_backend(), self._service, patience, lambda: self._given_up)
         with self._vault.turn():
             return job(self._vault)
 
@@ -366,7 +365,7 @@ class KeyringStore:
         if self._vault is not None:
             self._vault.close()
 
-    def _disk_error(self, error: Exception) -> StoreError:
+    def _disk_error(self, error: BaseException) -> StoreError:
         if isinstance(error, StoreError):
             return type(error)(str(error))
         if not isinstance(error, OSError):
@@ -385,11 +384,11 @@ class KeyringStore:
                 _log.exception("the host's on_notice raised")
 
 
-def _outcome(job: Callable[[], T], explain: Callable[[Exception], StoreError]) -> T | StoreError:
+def _outcome(job: Callable[[], T], explain: Callable[[BaseException], StoreError]) -> T | StoreError:
     """The job's value, or the error as a new object: the old one's traceback and context may hold the secret."""
     try:
         return job()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a keyring's plug-in that exits is one that failed
         return explain(error)
 
 
@@ -400,20 +399,23 @@ def _heard(outcome: T | StoreError) -> T:
 
 
 def _replace(vault: Vault, login: LoginInfo, seal: str, entries: tuple[str, ...]) -> tuple[str, ...]:
-    """Write the login's entry and delete the others. Gives the accounts that then may have an entry."""
+    """Delete the other entries and write the login's. Gives the accounts that then may have an entry."""
+    # In this order: to a keyring that does not tell upper from lower case, another may be the same.
+    left, problem = _delete(vault, tuple(entry for entry in entries if entry != login.account))
+    if isinstance(problem, StoreLocked):
+        raise problem  # writing would ask somebody once more to unlock it
     vault.set(login.account, _sealed(login, seal))
-    left, _ = _delete(vault, tuple(entry for entry in entries if entry != login.account))
     return (*left, login.account)
 
 
-def _delete(vault: Vault, accounts: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+def _delete(vault: Vault, accounts: tuple[str, ...]) -> tuple[tuple[str, ...], StoreError | None]:
     """Delete entries until one fails: each may ask somebody to unlock the keyring. Gives those left, and why."""
     for done, account in enumerate(accounts):
         try:
             vault.delete(account)
         except Exception as error:
-            return accounts[done:], str(store_error(error))
-    return (), ""
+            return accounts[done:], store_error(error)
+    return (), None
 
 
 def _sealed(login: LoginInfo, seal: str) -> str:
@@ -442,13 +444,22 @@ def _unsealed(text: str | None, account: str, seal: str) -> LoginInfo | None:
         return None
 
 
-def _units(login: LoginInfo, seal: str) -> int:
-    return len(_sealed(login, seal).encode("utf-16-le")) // 2
+def _units(login: LoginInfo, seal: str) -> int | None:
+    """How long the login's entry would be; None for what cannot be one."""
+    try:
+        return len(_sealed(login, seal).encode("utf-16-le")) // 2
+    except Exception:  # whatever it is, it may quote the login
+        return None
 
 
 def _check_size(login: LoginInfo, seal: str) -> None:
     # Counted elsewhere, so that the text is in no frame of the error's traceback.
-    if (units := _units(login, seal)) > MAX_UNITS:
+    units = _units(login, seal)
+    if units is None:
+        raise ValueRefused(
+            "the login holds what is no text, so it cannot be saved and auto login is unavailable; give plain text"
+        )
+    if units > MAX_UNITS:
         raise ValueRefused(
             f"the login is too long to be saved ({units} UTF-16 units with its account; keyrings hold {MAX_UNITS}), so "
             "auto login is unavailable; ask the server for a shorter token"

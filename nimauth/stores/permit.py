@@ -94,6 +94,9 @@ class PermitFile:
     Whatever is wrong with the file (malformed, too long, a link, another version, another user's) permits nobody.
     """
 
+    lasting = True
+    """Whether the secrets that the file is for are in the keyring that its store uses."""
+
     def __init__(self, directory: Path) -> None:
         self.path = directory / "permit.json"
 
@@ -165,6 +168,7 @@ class PermitFile:
             # Empty first: a mixture of the old record and half of the new one could still permit somebody.
             os.ftruncate(descriptor, 0)
             os.fsync(descriptor)
+            _sync_directory(self.path.parent)  # the orderly way may have put this file there, and not got further
             with contextlib.suppress(OSError):  # void already; the reason is what may be lost
                 _write_all(descriptor, _serialise(record))
                 os.fsync(descriptor)
@@ -178,6 +182,35 @@ class PermitFile:
         _sync_directory(self.path.parent)
 
 
+class FleetingPermits(PermitFile):
+    """The permits of a store over memory, which end with its process: the file is only ever voided.
+
+    So what an earlier run kept in a keyring cannot come back to life when the keyring does. Its entries stay as they
+    were read: what they name is in a keyring that this store does not use, and what this store keeps is in none.
+    """
+
+    lasting = False
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._entries: tuple[str, ...] = ()
+
+    def look(self) -> tuple[Record | None, str]:
+        """What the file says, and what is wrong with it."""
+        record, problem = super().look()
+        if record is not None:
+            self._entries = record.entries
+        return record, problem
+
+    def write(self, record: Record) -> None:
+        """Put the record in the file's place, if it permits nobody. If it does, the void one before it stays there."""
+        if record.permit.account is None:
+            super().write(attrs.evolve(record, entries=self._entries))
+
+    def _overwrite(self, record: Record) -> None:
+        super()._overwrite(attrs.evolve(record, entries=self._entries))
+
+
 class Claim:
     """The exclusive use of a directory by one open store, held until it is released or the process dies."""
 
@@ -186,13 +219,16 @@ class Claim:
         self._lock: BaseFileLock | None = None
 
     def take(self, deadline: float) -> None:
-        """Wait at most `deadline` seconds for the claim.
+        """Wait at most `deadline` seconds for the claim. Idempotent: who asked first may have stopped waiting.
 
-        Creates the directory. Raises StoreInUse when another store has the claim, OSError when it cannot be taken.
+        Creates the directory, and makes it private. Raises StoreInUse when another store has the claim,
+        StoreUnavailable when other users could write there, OSError when the claim cannot be taken.
         """
+        if self._lock is not None:
+            return
         from filelock import FileLock, Timeout
 
-        os.makedirs(self._directory, mode=0o700, exist_ok=True)
+        _make_private(self._directory)
         lock = FileLock(self._directory / "claim.lock", mode=0o600, thread_local=False)
         try:
             lock.acquire(timeout=deadline, poll_interval=0.02)
@@ -249,7 +285,7 @@ def _serialise(record: Record) -> bytes:
             "entries": record.entries[-MAX_ENTRIES:],
         },
         ensure_ascii=False,
-    ).encode()
+    ).encode(errors="replace")  # a host's own Revocation may name an account that is no text; it is void all the same
 
 
 def _parse(data: bytes) -> Record:
@@ -267,7 +303,10 @@ def _parse(data: bytes) -> Record:
         raise ValueError("its fields are not what nimauth writes")
     if account is not None and (revocation is not None or not seal):
         raise ValueError("it permits and revokes at once")
-    return Record(Permit(_account(account), _revocation(revocation)), seal, tuple(_some_account(e) for e in entries))
+    record = Record(Permit(_account(account), _revocation(revocation)), seal, tuple(_some_account(e) for e in entries))
+    if account is not None and record.permit.account not in record.entries:
+        raise ValueError("it permits an account that has no entry")  # revoking goes by the entries
+    return record
 
 
 def _account(value: object) -> str | None:
@@ -291,6 +330,36 @@ def _revocation(value: object) -> Revocation | None:
     if cause not in set(Cause):
         raise ValueError("the cause of its revocation is unknown")
     return Revocation(Cause(cause), float(at), _account(value.get("account")))
+
+
+def _make_private(directory: Path) -> None:
+    """Create the directory where there is none, and see to it that only this user can put a permit there.
+
+    Raises StoreUnavailable when somebody else can, OSError when it cannot be created.
+    """
+    for place in (*reversed(directory.parents), directory):
+        if not place.exists():
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(place, 0o700)
+    if os.name == "nt":  # what is in a user's profile is that user's
+        return
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        status = os.fstat(descriptor)
+        # The sticky bit says that a directory is meant to be shared: a host that names /tmp must not take it away.
+        if status.st_uid == os.geteuid() and not status.st_mode & stat.S_ISVTX:
+            if status.st_mode & 0o077:
+                with contextlib.suppress(OSError):  # some file systems keep no modes
+                    os.fchmod(descriptor, 0o700)
+                status = os.fstat(descriptor)
+            if not status.st_mode & 0o077:
+                return
+    finally:
+        os.close(descriptor)
+    raise StoreUnavailable(
+        f"{directory} is not this user's alone, so somebody else could permit a login there; let it be a directory "
+        "that belongs to this user, with mode 0700"
+    )
 
 
 @contextlib.contextmanager

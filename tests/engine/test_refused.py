@@ -222,6 +222,16 @@ def test_a_callback_that_the_class_does_not_have(place: str) -> None:
     )
 
 
+@pytest.mark.parametrize("place", ROW_PLACES)
+@pytest.mark.parametrize(("callback", "why"), [("nowhere", "does not have"), ("later", "is a coroutine")])
+def test_a_row_that_is_never_reached_is_checked_too(place: str, callback: str, why: str) -> None:
+    """Stock takes such rows (a catch-all behind a particular one leaves some), so they may stand, but not misspelt."""
+    first, never = {"trigger": "go", "source": "a", "dest": "b"}, {"trigger": "go", "source": "*", "dest": "a"}
+    assert why in refused(machine(transitions=[first, {**never, place: callback}]))
+    program = compile_machine(machine(transitions=[first, {**never, place: "act"}]), Session)
+    assert program.source.split("== 'b'")[0].count("self.act()") == 0
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_a_callback_by_path(place: str) -> None:
     """Stock imports it at the first step."""

@@ -9,14 +9,14 @@ import inspect
 import pickle
 import pydoc
 import traceback
-from enum import Enum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 from typing import Any, ClassVar
 
 import pytest
 from attrs import define, field, fields
 from transitions import Machine
 
-from nimauth.engine import NotAllowed, Program, Row, compile_machine, runs, trigger
+from nimauth.engine import EngineError, NotAllowed, Program, Row, compile_machine, runs, trigger
 
 DOOR = Machine(
     model=None,
@@ -79,7 +79,7 @@ def test_other_arguments_are_a_type_error_and_change_nothing(call: Any) -> None:
 
 
 def test_the_stub_is_what_help_and_signatures_show() -> None:
-    assert "push(self, force: 'object' = <object" in pydoc.plain(pydoc.render_doc(Door))
+    assert "force: 'object' = <object" in pydoc.plain(pydoc.render_doc(Door))
     assert "Push it open." in pydoc.plain(pydoc.render_doc(Door.push))
     assert str(inspect.signature(Door.push)).endswith("*more: 'int', loudly: 'bool', by: 'str' = 'me') -> 'bool'")
     assert (Door.push.__name__, Door.push.__qualname__, Door.push.__module__) == ("push", "Door.push", __name__)
@@ -244,3 +244,72 @@ def test_the_rows_are_the_declaration_as_plain_data() -> None:
         Row("push", "shut", "open", guards=(("strong", True),), before=("hear",)),
         Row("pull", "open", "shut", before=("hear",)),
     )
+
+
+class Number(IntEnum):
+    A, B, C, D, E, F = range(6)
+
+
+class Text(StrEnum):
+    A, B, C, D, E, F = "abcdef"
+
+
+class Loose(Enum):
+    """Its members equal their values, and hash like them."""
+
+    A, B, C, D, E, F = range(6)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or self.value == other
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+
+class Only(Enum):
+    """Its members equal nothing but themselves."""
+
+    A, B, C, D, E, F = "abcdef"
+
+
+def going(states: type[Enum], sources: int) -> Any:
+    """A session that goes from each of so many states to the last."""
+    first, *_, last = states
+    rows: list[Any] = [["go", [*states][:sources], last]]
+
+    @runs(Machine(model=None, states=states, initial=first, auto_transitions=False, transitions=rows))
+    @define
+    class Session:
+        __program__: ClassVar[Program]
+
+        state: Any
+
+        @trigger
+        def go(self) -> bool: ...
+
+    return Session
+
+
+@pytest.mark.parametrize("states", [Number, Text, Loose])
+@pytest.mark.parametrize("sources", range(1, 6))
+def test_a_state_is_known_by_its_value_from_however_many_sources(states: type[Enum], sources: int) -> None:
+    """A session that was read from a file has 'a' where the machine has the member that equals it."""
+    first, *_, last = states
+    kind = going(states, sources)
+    session = kind(first.value)
+    assert kind.__program__.allowed(session) == ("go",)
+    assert kind.__program__.explain(session, "go") is None
+    assert session.go()
+    assert session.state is last
+    session.state = last.value
+    with pytest.raises(NotAllowed, match="allowed there: nothing"):
+        session.go()
+
+
+@pytest.mark.parametrize("sources", range(1, 6))
+def test_a_member_that_equals_only_itself_is_known_by_nothing_else(sources: int) -> None:
+    kind = going(Only, sources)
+    assert kind(Only.A).go()
+    assert kind.__program__.allowed(kind("a")) == ()
+    with pytest.raises(EngineError, match="'a' is no state of"):
+        kind("a").go()

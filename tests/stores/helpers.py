@@ -88,7 +88,8 @@ class Disk:
         self.steps = 0
         self.dies_at: int | None = None
         self.fails: frozenset[str] = frozenset()
-        self._undo: list[tuple[str, bytes | None]] = []
+        self._undo: list[tuple[str, bytes | None, bool]] = []
+        """Paths, what they had, and whether it is their directory that was changed and not what is in them."""
         self._paths: dict[int, str] = {}
         self._unsynced: set[str] = set()
 
@@ -123,24 +124,27 @@ class Disk:
 
     def fsync(self, descriptor: int) -> None:
         path = self._paths[descriptor]
-        self.step("sync")
-        if os.path.isdir(path):
-            self._undo.clear()
+        directory = os.path.isdir(path)
+        self.step("sync directory" if directory else "sync")
+        self._unsynced.discard(path)
+        # A directory keeps its names with what they stand for, a file what is in the one that has the name now.
+        undo = enumerate(self._undo)
+        if directory:
+            self._undo = [one for number, one in undo if not self._renamed_since(number)]
         else:
-            self._unsynced.discard(path)
-            self._undo = [(changed, old) for changed, old in self._undo if changed != path]
+            self._undo = [one for number, one in undo if one[0] != path or self._renamed_since(number)]
         os.fsync(descriptor)
 
     def replace(self, source: Any, target: Any) -> None:
         assert os.fspath(source) not in self._unsynced, "after a power cut the new file would be empty"
         self.step("replace")
-        self._undo.append((os.fspath(target), _content(target)))
+        self._undo.append((os.fspath(target), _content(target), True))
         os.replace(source, target)
 
     def unlink(self, path: Any) -> None:
         if os.path.exists(path):
             self.step("unlink")
-            self._undo.append((os.fspath(path), _content(path)))
+            self._undo.append((os.fspath(path), _content(path), True))
         os.unlink(path)
 
     def step(self, kind: str) -> None:
@@ -153,7 +157,7 @@ class Disk:
 
     def cut_power(self) -> None:
         """What was not synced is as it was before."""
-        for path, old in reversed(self._undo):
+        for path, old, _ in reversed(self._undo):
             if old is None:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
@@ -166,9 +170,13 @@ class Disk:
         self._undo.clear()
         self._unsynced.clear()
 
+    def _renamed_since(self, number: int) -> bool:
+        path = self._undo[number][0]
+        return any(changed == path and name for changed, _, name in self._undo[number:])
+
     def _changes(self, path: str) -> None:
         self._unsynced.add(path)
-        self._undo.append((path, _content(path)))
+        self._undo.append((path, _content(path), False))
 
 
 def _content(path: Any) -> bytes | None:

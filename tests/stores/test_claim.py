@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nimauth.errors import StoreInUse
-from nimauth.stores.keyring import KeyringStore
+from nimauth.errors import StoreInUse, StoreUnavailable
+from nimauth.stores.keyring import Deadlines, KeyringStore
 from nimauth.stores.permit import peek
 from nimauth.vocabulary.logins import Permit
 from tests.aio import run
@@ -130,6 +132,69 @@ def test_of_many_processes_that_start_at_once_one_gets_the_store(tmp_path: Path)
             end(process)
     assert answers.count("open") == 1
     assert all("uses the saved login" in answer for answer in answers if answer != "open")
+
+
+def test_a_holder_that_ends_in_time_is_waited_for_although_the_first_wait_was_cancelled(
+    tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
+    async def waits() -> None:
+        other = KeyringStore("app", backend=FakeBackend(), directory=tmp_path, deadlines=Deadlines(claim=20))
+        asked = watched(other)
+        opening = asyncio.create_task(other.open())
+        await asyncio.to_thread(asked.wait)
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        end(holder)
+        assert await other.open() == Permit()
+        await other.close()
+        third = store(tmp_path)
+        await third.open()
+        await third.close()
+
+    run(waits())
+
+
+def watched(other: KeyringStore) -> threading.Event:
+    """Set once the claim is asked for."""
+    asked, take = threading.Event(), other._claim.take
+
+    def noted(deadline: float) -> None:
+        asked.set()
+        take(deadline)
+
+    other._claim.take = noted  # type: ignore[method-assign]
+    return asked
+
+
+@pytest.mark.parametrize("steps", range(10))
+def test_an_open_that_the_end_of_the_store_overtakes_keeps_no_claim_and_waits_for_nothing(
+    tmp_path: Path, steps: int
+) -> None:
+    async def overtaken() -> None:
+        first = store(tmp_path)
+        opening = asyncio.create_task(first.open())
+        for _ in range(steps**3):
+            await asyncio.sleep(0)
+        await first.close()
+        (outcome,) = await asyncio.gather(opening, return_exceptions=True)
+        assert outcome == Permit() or "this store is closed; make a new one" in str(outcome)
+        second = store(tmp_path)
+        await second.open()
+        await second.close()
+
+    run(overtaken())
+
+
+def test_a_closed_store_answers_at_once(tmp_path: Path) -> None:
+    async def closed() -> None:
+        first = store(tmp_path)
+        await first.open()
+        await first.close()
+        for call in (first.open(), first.revoke(kicked()), first.save(login()), first.load("a"), first.device_id()):
+            with pytest.raises(StoreUnavailable, match="this store is closed; make a new one"):
+                await call
+
+    run(closed())
 
 
 def test_a_store_in_this_process_is_named_as_such(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from nimauth.stores.backends import MemoryBackend
 from nimauth.stores.base import CredentialStore
 from nimauth.stores.keyring import KeyringStore
 from nimauth.stores.memory import MemoryStore, Shelf
+from nimauth.stores.permit import PermitFile, Record
 from nimauth.vocabulary.logins import AuthType, LoginInfo, Permit
+from nimauth.vocabulary.reasons import Cause
 from tests.aio import run
 
 from .helpers import PATIENT, FakeBackend, kicked, login
@@ -178,7 +180,7 @@ def test_a_store_over_memory_permits_no_later_process(tmp_path: Path) -> None:
         assert (await store.load("a")) == login()
         await store.close()
         again = KeyringStore("app", backend=MemoryBackend(), directory=tmp_path, deadlines=PATIENT)
-        assert await again.open() == Permit()
+        assert (await again.open()).account is None
         await again.close()
 
     run(memory())
@@ -196,14 +198,71 @@ def test_R1_a_login_kept_in_memory_voids_what_an_earlier_run_kept_in_the_keyring
         tuesday = KeyringStore("app", backend=MemoryBackend(), directory=tmp_path, deadlines=PATIENT)
         assert await tuesday.open() == Permit("a")
         await tuesday.save(login("b"))
+        assert await tuesday.load("b") == login("b")
         await tuesday.close()
         wednesday = KeyringStore("app", backend=keyring, directory=tmp_path, deadlines=PATIENT)
-        assert await wednesday.open() == Permit()
+        permit = await wednesday.open()
+        assert permit.account is None
+        assert permit.revocation is not None, "status can say why, and since when"
+        assert (permit.revocation.cause, permit.revocation.account) == (Cause.LOGIN_STARTED, "b")
         await wednesday.revoke(kicked())
         assert keyring.entries == {}
         await wednesday.close()
 
     run(days())
+
+
+def test_an_account_that_was_only_ever_in_memory_is_on_no_list(tmp_path: Path) -> None:
+    async def listed() -> None:
+        store = KeyringStore("app", backend=MemoryBackend(), directory=tmp_path, deadlines=PATIENT)
+        await store.open()
+        await store.save(login("a"))
+        await store.save(login("b"))
+        assert PermitFile(tmp_path).read().entries == ()
+        with pytest.raises(StoreUnavailable, match="no login of 'a'"):
+            await store.load("a")
+        await store.revoke(kicked("b"))
+        with pytest.raises(StoreUnavailable, match="no login of 'b'"):
+            await store.load("b")
+        assert PermitFile(tmp_path).read() == Record(Permit(None, kicked("b")))
+        await store.close()
+
+    run(listed())
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_an_open_that_was_cancelled_can_be_repeated(new: NewStore, steps: int) -> None:
+    async def cancelled() -> None:
+        store = new()
+        opening = asyncio.create_task(store.open())
+        for _ in range(steps**3):
+            await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        assert await store.open() == Permit()
+        await store.save(login())
+        await store.close()
+        again = new()
+        assert await again.open() == Permit("a")
+        await again.close()
+
+    run(cancelled())
+
+
+def test_R4_a_revocation_that_is_repeated_changes_nothing(new: NewStore) -> None:
+    async def repeated() -> None:
+        store = new()
+        await store.open()
+        await store.save(login())
+        for _ in range(3):
+            await store.revoke(kicked())
+            assert await store.open() == Permit(None, kicked())
+        await store.close()
+        again = new()
+        assert await again.open() == Permit(None, kicked())
+        await again.close()
+
+    run(repeated())
 
 
 def test_concurrent_loads_all_get_their_answer(new: NewStore) -> None:

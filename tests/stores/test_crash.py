@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from nimauth.errors import StoreUnavailable
+from nimauth.stores.backends import MemoryBackend
 from nimauth.stores.keyring import KeyringStore
+from nimauth.stores.permit import PermitFile, Record
 from nimauth.vocabulary.logins import Permit
 from tests.aio import run
 
@@ -202,3 +205,152 @@ def test_a_store_that_cannot_be_claimed_can_still_be_revoked(tmp_path: Path, mon
 
 def _read_only(deadline: float) -> None:
     raise OSError(30, "Read-only file system")
+
+
+@pytest.mark.parametrize("cancelled", [False, True], ids=["raises", "is cancelled"])
+def test_a_save_that_may_have_permitted_somebody_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, cancelled: bool
+) -> None:
+    """The permit is in its place, the disk then fails before that is certain, and nothing can be voided any more."""
+
+    async def doubtful() -> None:
+        backend = FakeBackend()
+        with faulty_disk() as disk:
+            store = KeyringStore("app", backend=backend, directory=tmp_path, deadlines=PATIENT)
+            await store.open()
+            write = store._permits.write
+            saving: asyncio.Task[None] | None = None
+            loop = asyncio.get_running_loop()
+
+            def permit_then_fail(record: Record) -> None:
+                if record.permit.account is None:
+                    return write(record)
+                write(record)
+                disk.fails = frozenset({"create", "overwrite", "unlink", "sync", "sync directory"})
+                backend.before = _refuse_to_delete
+                if cancelled:
+                    assert saving is not None
+                    loop.call_soon_threadsafe(saving.cancel)
+                raise OSError(5, "Input/output error")
+
+            store._permits.write = permit_then_fail  # type: ignore[method-assign]
+            saving = asyncio.create_task(store.save(login()))
+            said = "the next start may still use it: delete"
+            if cancelled:
+                with pytest.raises(asyncio.CancelledError):
+                    await saving
+                assert said in caplog.text
+            else:
+                with pytest.raises(StoreUnavailable, match=said):
+                    await saving
+            with pytest.raises(StoreUnavailable, match="no login of 'a'"):
+                await store.load("a")  # in this process it is void
+            kill(store)
+        again = KeyringStore("app", backend=backend, directory=tmp_path, deadlines=PATIENT)
+        assert await again.open() == Permit("a")
+        await again.close()
+
+    run(doubtful())
+
+
+@pytest.mark.parametrize("mended", [True, False], ids=["mended", "broken"])
+def test_R4_what_an_earlier_run_voided_in_the_cache_only_is_not_taken_for_void(tmp_path: Path, mended: bool) -> None:
+    """What is read may never have reached the disk, and a power cut bring back the permit: so the host is told."""
+
+    async def cut() -> None:
+        backend = FakeBackend()
+        with faulty_disk() as disk:
+            monday = KeyringStore("app", backend=backend, directory=tmp_path, deadlines=PATIENT)
+            await monday.open()
+            await monday.save(login())
+            disk.fails = frozenset({"sync", "sync directory"})
+            backend.before = _refuse_to_delete
+            with pytest.raises(StoreUnavailable, match="the next start may still use it"):
+                await monday.revoke(kicked())
+            kill(monday)
+
+            tuesday = KeyringStore("app", backend=backend, directory=tmp_path, deadlines=PATIENT)
+            assert (await tuesday.open()).account is None
+            with pytest.raises(StoreUnavailable, match="the next start may still use it"):
+                await tuesday.revoke(kicked())
+            if mended:
+                disk.fails = frozenset()
+                await tuesday.revoke(kicked())
+            kill(tuesday)
+            disk.cut_power()
+            disk.reset()
+
+            wednesday = KeyringStore("app", backend=backend, directory=tmp_path, deadlines=PATIENT)
+            assert await wednesday.open() == (Permit(None, kicked()) if mended else Permit("a"))
+            await wednesday.close()
+
+    run(cut())
+
+
+def test_R4_a_void_file_that_may_not_keep_its_name_is_not_enough(tmp_path: Path) -> None:
+    """The new file is on the disk, and the directory there may still name the old one."""
+
+    async def unnamed() -> None:
+        backend = FakeBackend()
+        with faulty_disk() as disk:
+            store = KeyringStore("app", backend=backend, directory=tmp_path, deadlines=PATIENT)
+            await store.open()
+            await store.save(login())
+            disk.fails = frozenset({"sync directory"})
+            backend.before = _refuse_to_delete
+            with pytest.raises(StoreUnavailable, match="the next start may still use it"):
+                await store.revoke(kicked())
+            backend.before = lambda operation, account: None
+            await store.revoke(kicked())
+            kill(store)
+            disk.cut_power()
+            disk.reset()
+            again = KeyringStore("app", backend=backend, directory=tmp_path, deadlines=PATIENT)
+            assert await again.open() == Permit("a")
+            with pytest.raises(StoreUnavailable, match="does not hold"):
+                await again.load("a")
+            await again.close()
+
+    run(unnamed())
+
+
+def test_a_store_that_was_in_doubt_of_its_file_is_not_once_it_has_written_it(tmp_path: Path) -> None:
+    async def doubted() -> None:
+        backend = FakeBackend()
+        with faulty_disk() as disk:
+            store = KeyringStore("app", backend=backend, directory=tmp_path, deadlines=PATIENT)
+            disk.fails = frozenset({"sync directory"})
+            await store.open()
+            disk.reset()
+            await store.save(login())
+            disk.fails = frozenset({"create", "overwrite", "unlink"})
+            await store.revoke(kicked())
+            assert backend.entries == {}
+            await store.close()
+
+    run(doubted())
+
+
+def test_R4_a_store_over_memory_says_so_when_it_cannot_void_what_an_earlier_run_kept(tmp_path: Path) -> None:
+    """Nor does it delete the secret: that is in a keyring which it does not use."""
+
+    async def cannot() -> None:
+        with faulty_disk() as disk:
+            monday = KeyringStore("app", backend=FakeBackend(), directory=tmp_path, deadlines=PATIENT)
+            await monday.open()
+            await monday.save(login())
+            await monday.close()
+            tuesday = KeyringStore("app", backend=MemoryBackend(), directory=tmp_path, deadlines=PATIENT)
+            await tuesday.open()
+            disk.fails = frozenset({"create", "overwrite", "unlink"})
+            for call in (tuesday.revoke(kicked()), tuesday.save(login("b"))):
+                with pytest.raises(StoreUnavailable, match="the next start may still use it"):
+                    await call
+            disk.fails = frozenset({"create"})
+            await tuesday.save(login("b"))
+            assert PermitFile(tmp_path).read().entries == ("a",), (
+                "monday's is still to be deleted, and b's in no keyring"
+            )
+            await tuesday.close()
+
+    run(cannot())

@@ -15,8 +15,9 @@ from nimauth.errors import StoreLocked, StoreUnavailable, ValueRefused
 from nimauth.stores import backends
 from nimauth.stores import keyring as keyring_store
 from nimauth.stores.keyring import MAX_UNITS, Deadlines, KeyringStore
-from nimauth.stores.permit import Record
+from nimauth.stores.permit import Record, peek
 from nimauth.vocabulary.logins import LoginInfo, Permit
+from nimauth.vocabulary.reasons import Cause
 from tests.aio import run
 
 from .helpers import HASTY, PATIENT, FakeBackend, Hang, kicked, login
@@ -48,7 +49,7 @@ class KeyringLocked(Exception):
     """As keyring and its backends name it."""
 
 
-def raising(error: Exception, *operations: str) -> Callable[[str, str], None]:
+def raising(error: BaseException, *operations: str) -> Callable[[str, str], None]:
     def before(operation: str, _: str) -> None:
         if operation in operations:
             raise error
@@ -65,11 +66,12 @@ def raising(error: Exception, *operations: str) -> Callable[[str, str], None]:
         (UnicodeEncodeError("utf-8", "s3cret", 0, 1, "surrogates"), StoreUnavailable),
         (StopIteration(), StoreUnavailable),
         (AssertionError(), StoreUnavailable),
+        (SystemExit("s3cret"), StoreUnavailable),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_whatever_a_backend_raises_is_a_store_error_and_permits_nobody(
-    new: Callable[..., KeyringStore], backend: FakeBackend, error: Exception, expected: type[Exception]
+    new: Callable[..., KeyringStore], backend: FakeBackend, error: BaseException, expected: type[Exception]
 ) -> None:
     async def raises() -> None:
         store = new()
@@ -442,11 +444,14 @@ def test_without_any_keyring_the_permit_can_be_read_and_revoked(
         with pytest.raises(StoreUnavailable, match="no OS keyring"):
             await bare.load("a")
         await bare.revoke(kicked())
+        assert peek("app", directory=tmp_path) == Permit(None, kicked())
         with pytest.raises(StoreUnavailable, match="no OS keyring"):
-            await bare.save(login())
+            await bare.save(login("b"))
         await bare.close()
         again = new()
-        assert await again.open() == Permit(None, kicked())
+        revocation = (await again.open()).revocation
+        assert revocation is not None
+        assert (revocation.cause, revocation.account) == (Cause.LOGIN_STARTED, "b")
         await again.close()
 
     run(without())
@@ -630,3 +635,133 @@ def test_a_save_that_the_end_of_the_store_overtakes_permits_nobody(
 def test_a_deadline_that_is_none_is_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         Deadlines(**{name: value})
+
+
+class Caseless(FakeBackend):
+    """As some systems' keyrings look their entries up."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return super().get_password(service, username.lower())
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        super().set_password(service, username.lower(), password)
+
+    def delete_password(self, service: str, username: str) -> None:
+        super().delete_password(service, username.lower())
+
+
+def test_a_keyring_that_ignores_case_keeps_the_login_that_was_saved_last(tmp_path: Path) -> None:
+    """Two accounts are then one entry, and deleting the other must not delete what was just written."""
+
+    async def saved() -> None:
+        backend = Caseless()
+        store = KeyringStore("app", backend=backend, directory=tmp_path, deadlines=PATIENT)
+        await store.open()
+        await store.save(login("Anna", "old"))
+        await store.save(login("anna", "new"))
+        assert await store.load("anna") == login("anna", "new")
+        await store.close()
+        again = KeyringStore("app", backend=backend, directory=tmp_path, deadlines=PATIENT)
+        assert await again.open() == Permit("anna")
+        assert await again.load("anna") == login("anna", "new")
+        await again.revoke(kicked("anna"))
+        assert backend.entries == {}
+        await again.close()
+
+    run(saved())
+
+
+def test_a_locked_keyring_is_asked_once_although_there_is_more_to_do(
+    new: Callable[..., KeyringStore], backend: FakeBackend
+) -> None:
+    """Each time it is asked, it may ask somebody for a password."""
+
+    async def asked() -> None:
+        store = new()
+        await store.open()
+        await store.save(login("a"))
+        backend.calls.clear()
+        backend.before = raising(KeyringLocked("no"), "get", "set")
+        with pytest.raises(StoreLocked):
+            await store.save(login("b"))
+        assert backend.calls == ["get"]
+        await store.close()
+
+    run(asked())
+
+
+@pytest.mark.parametrize("found", [True, False], ids=["found", "not found"])
+def test_a_revocation_overtakes_a_load_that_waits_for_the_keyring(
+    new: Callable[..., KeyringStore], backend: FakeBackend, found: bool
+) -> None:
+    async def overtaken() -> None:
+        store = new()
+        await store.open()
+        await store.save(login())
+        backend.before = hang = Hang("get")
+        loading = asyncio.create_task(store.load("a"))
+        await asyncio.to_thread(hang.reached.wait)
+        revoking = asyncio.create_task(store.revoke(kicked()))
+        await asyncio.sleep(0)
+        if not found:
+            backend.entries.clear()
+        hang.answer.set()
+        with pytest.raises(StoreUnavailable, match="the saved login was revoked meanwhile; log in by hand"):
+            await loading
+        await revoking
+        await store.close()
+
+    run(overtaken())
+
+
+def test_R4_a_revocation_that_failed_is_repeated_and_voids_what_it_could_not(
+    new: Callable[..., KeyringStore], backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def repeated() -> None:
+        store = new()
+        await store.open()
+        await store.save(login())
+        with monkeypatch.context() as patched:
+            patched.setattr(store._permits, "void", _broken)
+            backend.before = raising(OSError(), "delete")
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match="the next start may still use it"):
+                    await store.revoke(kicked())
+            backend.before = raising(OSError())
+            await store.revoke(kicked())  # the keyring is mended first: with its secret gone the permit is powerless
+            assert backend.entries == {}
+        await store.revoke(kicked())
+        await store.close()
+        again = new()
+        assert await again.open() == Permit(None, kicked())
+        await again.close()
+
+    run(repeated())
+
+
+def test_R4_a_revocation_that_failed_before_the_store_was_open_is_repeated(
+    new: Callable[..., KeyringStore], backend: FakeBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def repeated() -> None:
+        store = new()
+        await store.open()
+        await store.save(login())
+        await store.close()
+        late = new()
+        backend.before = raising(OSError(), "delete")
+        with monkeypatch.context() as patched:
+            patched.setattr(late._claim, "take", _broken)
+            patched.setattr(late._permits, "void", _broken)
+            with pytest.raises(StoreUnavailable, match="the next start may still use it"):
+                await late.revoke(kicked())
+        await late.revoke(kicked())
+        await late.close()
+        again = new()
+        assert await again.open() == Permit(None, kicked())
+        await again.close()
+
+    run(repeated())
+
+
+def _broken(_: object) -> None:
+    raise OSError(5, "Input/output error")

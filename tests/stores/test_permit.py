@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,8 @@ def test_no_file_is_no_login_yet(tmp_path: Path) -> None:
         VALID | {"entries": None},
         VALID | {"entries": [1]},
         VALID | {"entries": {"a": 1}},
+        VALID | {"entries": []},
+        VALID | {"entries": ["b"]},
         VALID | {"revocation": REVOKED},
         VALID | {"account": None, "revocation": 1},
         VALID | {"account": None, "revocation": {}},
@@ -167,6 +170,67 @@ def test_another_users_file_permits_nobody(tmp_path: Path, monkeypatch: pytest.M
 
 
 @posix
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o755, 0o707])
+def test_a_directory_that_others_can_reach_is_made_private(tmp_path: Path, mode: int) -> None:
+    """Whoever can write there can put a permit of an account of their own in the file's place."""
+
+    async def opened() -> None:
+        directory = tmp_path / "state"
+        directory.mkdir()
+        directory.chmod(mode)
+        store = KeyringStore("app", backend=FakeBackend(), directory=directory, deadlines=PATIENT)
+        await store.open()
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        await store.close()
+
+    run(opened())
+
+
+@posix
+@pytest.mark.parametrize("whose", ["another's", "everybody's", "a file system without modes"])
+def test_a_directory_that_cannot_be_made_private_is_refused_and_can_be_voided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    async def refused() -> None:
+        directory = tmp_path / "state"
+        directory.mkdir()
+        permits = file(directory, VALID)
+        directory.chmod(0o1777 if whose == "everybody's" else 0o777)
+        store = KeyringStore("app", backend=FakeBackend(), directory=directory, deadlines=PATIENT)
+        with monkeypatch.context() as patched:
+            if whose == "another's":
+                patched.setattr(os, "geteuid", lambda: directory.stat().st_uid + 1)
+            if whose == "a file system without modes":
+                patched.setattr(os, "fchmod", lambda *_: None)
+            mode = directory.stat().st_mode
+            with pytest.raises(StoreUnavailable, match="somebody else could permit a login there"):
+                await store.open()
+            assert directory.stat().st_mode == mode
+            if whose != "another's":
+                await store.revoke(kicked())
+                assert permits.read().permit == Permit(None, kicked())
+        await store.close()
+
+    run(refused())
+
+
+@posix
+def test_every_directory_that_is_made_is_private(tmp_path: Path) -> None:
+    async def made() -> None:
+        store = KeyringStore("app", backend=FakeBackend(), directory=tmp_path / "x" / "y" / "z", deadlines=PATIENT)
+        before = os.umask(0)
+        try:
+            await store.open()
+        finally:
+            os.umask(before)
+        for place in ("x", "x/y", "x/y/z"):
+            assert stat.S_IMODE((tmp_path / place).stat().st_mode) == 0o700
+        await store.close()
+
+    run(made())
+
+
+@posix
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     async def saved() -> None:
         store = KeyringStore("app", backend=FakeBackend(), directory=tmp_path / "x" / "y", deadlines=PATIENT)
@@ -204,6 +268,12 @@ def test_R4_a_permit_is_voided_by_whatever_way_is_left(tmp_path: Path, fails: se
         assert not reason_survives
 
 
+def test_R4_a_revocation_of_an_account_that_is_no_text_voids_all_the_same(tmp_path: Path) -> None:
+    permits = file(tmp_path, VALID)
+    permits.void(Record(Permit(None, kicked("\ud800"))))
+    assert permits.read().permit == Permit(None, kicked("?"))
+
+
 def test_a_permit_that_nothing_can_void_is_an_error(tmp_path: Path) -> None:
     permits = file(tmp_path, VALID)
     with faulty_disk() as disk:
@@ -221,7 +291,7 @@ def test_a_directory_that_is_gone_may_come_back_with_its_permit(tmp_path: Path) 
 def test_what_a_crash_left_does_not_stand_in_the_way(tmp_path: Path) -> None:
     permits = PermitFile(tmp_path)
     permits.path.with_name("permit.json.new").write_text("half")
-    permits.write(Record(Permit("a"), SEAL))
+    permits.write(Record(Permit("a"), SEAL, ("a",)))
     assert permits.read().permit == Permit("a")
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 
 import pytest
 
-from nimauth.errors import StoreError
+from nimauth.errors import StoreError, ValueRefused
 from nimauth.stores import keyring as keyring_store
 from nimauth.stores.backends import MemoryBackend
 from nimauth.stores.keyring import KeyringStore
@@ -101,6 +101,24 @@ def test_no_error_and_no_log_record_has_the_token(
     for record in caplog.records:
         assert TOKEN not in record.getMessage()
         assert TOKEN not in repr(record.__dict__)
+
+
+@pytest.mark.parametrize("forged", [f"{TOKEN}\ud800", TOKEN.encode(), {TOKEN: {1}}, [TOKEN, 5j]], ids=repr)
+@pytest.mark.parametrize("name", ["token", "login_ext"])
+def test_a_login_that_is_no_text_is_refused_without_a_word_of_it(tmp_path: Path, name: str, forged: object) -> None:
+    """LoginInfo refuses all of this; a store does not rely on it."""
+
+    async def refused() -> None:
+        store = KeyringStore("app", backend=FakeBackend(), directory=tmp_path, deadlines=PATIENT)
+        await store.open()
+        odd = login()
+        object.__setattr__(odd, name, forged)
+        with pytest.raises(ValueRefused, match="no text") as raised:
+            await store.save(odd)
+        assert_silent(raised.value)
+        await store.close()
+
+    run(refused())
 
 
 def _locked(operation: str, _: str) -> None:

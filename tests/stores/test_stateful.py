@@ -24,7 +24,9 @@ from .helpers import PATIENT, Dead, Disk, FakeBackend, kicked, kill
 T = TypeVar("T")
 
 ACCOUNTS = "abc"
-DISK_FAULTS = st.frozensets(st.sampled_from(["create", "write", "sync", "replace", "overwrite", "unlink"]))
+DISK_FAULTS = st.frozensets(
+    st.sampled_from(["create", "write", "sync", "sync directory", "replace", "overwrite", "unlink"])
+)
 KEYRING_FAULTS = st.frozensets(st.sampled_from(["get", "set", "delete", "swallow", "truncate"]))
 
 
@@ -70,6 +72,7 @@ class Lives(RuleBasedStateMachine):
 
     def start(self) -> None:
         self.store = KeyringStore("app", backend=self.backend, directory=self.directory, deadlines=PATIENT)
+        self.in_doubt = self.syncs_fail
         try:
             self.do(self.store.open())
         except Dead:
@@ -81,12 +84,19 @@ class Lives(RuleBasedStateMachine):
         self.start()
 
     @property
+    def syncs_fail(self) -> bool:
+        return bool(self.disk.fails & {"sync", "sync directory"})
+
+    @property
     def a_void_may_fail(self) -> bool:
         """One medium that can still be written is enough, so both must fail.
 
-        After a failed sync, nobody knows what is on the disk; then a store may be in doubt, and say so.
+        After a failed sync, nobody knows what is on the disk; then a store may be in doubt, and say so. One that was
+        opened at such a time is in doubt until it has voided or saved something.
         """
-        return "sync" in self.disk.fails or (bool(self.disk.fails) and bool(self.keyring_fails & {"get", "delete"}))
+        return (
+            self.in_doubt or self.syncs_fail or (bool(self.disk.fails) and bool(self.keyring_fails & {"get", "delete"}))
+        )
 
     @rule(account=st.sampled_from(ACCOUNTS))
     def save(self, account: str) -> None:
@@ -102,6 +112,7 @@ class Lives(RuleBasedStateMachine):
             self.die()
         else:
             self.live = {saved}
+            self.in_doubt = False
 
     @rule()
     def revoke(self) -> None:
@@ -113,6 +124,7 @@ class Lives(RuleBasedStateMachine):
             self.die()
         else:
             self.live = set()
+            self.in_doubt = False
 
     @rule()
     def restart(self) -> None:
