@@ -122,7 +122,7 @@ class AuthService:
     """The last connection that was given up; it may still be closing."""
     _retry: asyncio.TimerHandle | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)
-    """Tries that failed since the last success or hint; the back-off grows with it."""
+    """Tries that failed since a hint, a manual login, or a session that lasted; the back-off grows with it."""
     _penalty_ends: float = field(default=0.0, init=False)
     _found_in_penalty: bool = field(default=False, init=False)
     _login: LoginInfo | None = field(default=None, init=False, repr=False)
@@ -153,9 +153,9 @@ class AuthService:
         """Open the store, and log in the saved account if the rules allow it (R1-R5, R9).
 
         `auto_login` may be a LoginInfo that the host kept itself, for the account that the store permits; False and
-        None start none. Returns as soon as the auto login
-        has started (local data is open by then, with or without a network), or the refusal that says why none did.
-        Raises StoreInUse when another process has the store, and IllegalState when called twice.
+        None start none. Returns as soon as the auto login has started (local data is open by then, with or without a
+        network), or the refusal that says why none did. Raises StoreInUse when another process has the store, and
+        IllegalState when called twice.
         """
         self._require_open()
         if self._begun:
@@ -192,13 +192,13 @@ class AuthService:
         self._require_no_hook()
         loop = asyncio.get_running_loop()
         call: asyncio.Future[effects.LoginResult] = loop.create_future()
+        call.add_done_callback(_look_at)
         ends = loop.time() + self.options.manual_login_timeout
         deadline = loop.call_at(ends, self._post, _Letter(inputs.TIMED_OUT, source=call))
         self._post(_Letter(inputs.login(login.account), login=login, done=call, ends=ends))
         try:
             result = await asyncio.shield(call)
         except asyncio.CancelledError:
-            call.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody else will look at it
             self._post(_Letter(inputs.CANCEL, source=call))
             raise
         finally:
@@ -352,6 +352,8 @@ class AuthService:
             self._login = None
             await self._close_store()
         finally:
+            if self._worker is not None:  # a call that came late, and is refused
+                await end({self._worker}, grace, self._closers)
             streams = [stream for stream in (self._statuses, self._clients) if stream is not None]
             listeners = {task for stream in streams for task in stream.close()}
             await end(listeners, grace, self._closers)  # what was published is still told
@@ -376,6 +378,7 @@ class AuthService:
     def _ask(self, heard: Input, login: LoginInfo | None = None) -> asyncio.Future[list[Effect]]:
         """Put a call in the inbox. The future gives its effects, once they are carried out."""
         done: asyncio.Future[list[Effect]] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(_look_at)
         self._post(_Letter(heard, login=login, done=done))
         return done
 
@@ -636,6 +639,12 @@ def _cancel(login: asyncio.Future[effects.LoginResult] | None) -> None:
     """Every login ends, also by the end of the service; nothing is saved of one that ends so."""
     if login is not None and not login.done():
         login.set_result(effects.LoginResult(ok=False, code=Code.CANCELLED))
+
+
+def _look_at(call: asyncio.Future[Any]) -> None:
+    """A caller that was cancelled does not look at what became of its call, and asyncio would complain."""
+    if not call.cancelled():
+        call.exception()
 
 
 async def _awaited(value: Any) -> Any:
