@@ -19,6 +19,9 @@ COMMANDS: Final = {
     "status": ("cli.status", "who would be logged in by itself, or which rule forbids it"),
     "logout": ("cli.logout", "forget the saved login"),
     "adapter": ("cli.adapter", "speak the adapter protocol on standard input and output"),
+    "conform": ("cli.conform", "test any program that speaks the adapter protocol"),
+    "check": ("cli.check", "say whether recorded traces of a client are possible"),
+    "paths": ("cli.paths", "print the test cases themselves, for tests in other languages"),
 }
 
 
@@ -55,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error))
 
 
-_EXTRAS: Final = {"websockets": "websocket", "rich": "cli"}
+_EXTRAS: Final = {"websockets": "websocket", "rich": "cli", "hypothesis": "conform"}
 
 
 def _missing(error: ModuleNotFoundError) -> str:

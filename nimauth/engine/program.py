@@ -103,6 +103,12 @@ class Program:
                 return
             yield refusal
 
+    def taken(self, session: object, event: str, *args: Any, **kwargs: Any) -> Row | None:
+        """The row that would take `event` with these arguments now; None if it would be refused. Guards are called."""
+        rows = self._cases.get((getattr(session, self._attribute), event), ())
+        verdicts = self._verdicts(session, event, args, kwargs)
+        return next((row for row, refusal in zip(rows, verdicts, strict=True) if refusal is None), None)
+
     def _verdicts(
         self, session: object, event: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Iterator[Refusal | None]:

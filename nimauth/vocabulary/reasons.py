@@ -102,6 +102,11 @@ def reason_of(code: int) -> Reason:
     return _REASON_OF_CODE.get(code, Reason.UNKNOWN)
 
 
+def documented_codes() -> tuple[int, ...]:
+    """Every result code that NIM documents and that is no success."""
+    return tuple(sorted(_REASON_OF_CODE))
+
+
 class Cause(StrEnum):
     """What made the saved login void. It is kept with the revocation, for the login page."""
 

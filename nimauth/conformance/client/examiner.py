@@ -1,0 +1,177 @@
+"""Says a case to a program, and judges what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from attrs import evolve, field, frozen
+
+from ...adapter import Adapter, Json
+from .judge import Verdict, judge
+from .laws import LAWS
+from .login import Login, canonical, login_graph
+from .messages import ALPHABET, STARTS, Message
+from .subject import Process, Subject, SubjectFailed
+
+FRESH: Final = 0
+"""The number of the simplest start: nothing saved, and a network."""
+FIRST_STARTS: Final = range(len(STARTS))
+
+HURRY: Final = 0.5
+"""Seconds for an answer while a story is made short."""
+
+Numbers = list[int]
+"""Messages, by their numbers in the alphabet."""
+
+
+@frozen
+class Case:
+    """Messages that are said one after the other. The first one is a start."""
+
+    numbers: Numbers
+    names: dict[str, str] = field(factory=dict)
+    """Other names for the accounts a and b."""
+
+
+@frozen
+class Failure:
+    """Where a case went wrong."""
+
+    place: int
+    verdict: Verdict
+    answers: list[bytes]
+    """As far as they go. The program gave none to the last message where there are only `place` of them."""
+
+    @property
+    def broke_down(self) -> bool:
+        """Whether the program hung, died or was ended, rather than answering wrongly."""
+        return len(self.answers) == self.place
+
+
+class Examiner:
+    """Asks one subject, and remembers what was found right: most answers come many times."""
+
+    def __init__(self, subject: Subject, messages: Sequence[Message] = ALPHABET) -> None:
+        self.subject = subject
+        self.messages = tuple(messages)
+        self.graph = login_graph(self.messages)
+        self.said: Numbers = []
+        """All that the last process was told. After a start none of it may matter; that is to be seen."""
+        self._broke_down = False
+        self._ours: dict[int, bytes] = {}
+        self._right: set[tuple[int, bytes]] = set()
+
+    def steps(self, case: Case) -> list[Login]:
+        """What each message of a case does, and how it is answered."""
+        at, steps = 0, []
+        for number in case.numbers:
+            edge = self.graph.edge(at, number)
+            at = edge.target
+            steps.append(edge)
+        return [_renamed(step, case.names) for step in steps] if case.names else steps
+
+    def examine(self, case: Case, steps: Sequence[Login], *, one_by_one: bool = False) -> tuple[list[Failure], int]:
+        """Say a case: where it goes wrong, and how many messages were said before the program broke down, if it did.
+
+        After a failure nothing is judged up to the next start. One by one is slow, and tells apart what looks alike.
+        """
+        broke: SubjectFailed | None = None
+        if self._broke_down:
+            self.said.clear()
+        ask = self.subject.ask_one_by_one if one_by_one else self.subject.ask
+        try:
+            answers = ask([step.input.line for step in steps])
+        except SubjectFailed as failure:
+            answers, broke = failure.answers, failure
+        self.said += case.numbers
+        failures: list[Failure] = []
+        lost = False
+        for place, answer in enumerate(answers):
+            lost = lost and case.numbers[place] not in FIRST_STARTS
+            if lost:
+                continue
+            verdict = self._judge(steps, place, answer, plain=not case.names)
+            if verdict is not None:
+                failures.append(Failure(place, verdict, answers[: place + 1]))
+                lost = True
+        self._broke_down = broke is not None
+        if broke is None:
+            return failures, len(steps)
+        failures.append(Failure(len(answers), Verdict((LAWS["P1"],), broke.what), answers))
+        return failures, len(answers) + 1
+
+    def first_failure(self, case: Case, *, one_by_one: bool = False) -> Failure | None:
+        """Where a case goes wrong first."""
+        failures, _ = self.examine(case, self.steps(case), one_by_one=one_by_one)
+        return failures[0] if failures else None
+
+    def restart(self) -> None:
+        """From here on it is a fresh process."""
+        self.subject.restart()
+        self.said.clear()
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        """With less patience for a program that hangs, while the same is tried many times."""
+        subject = self.subject
+        if not isinstance(subject, Process):
+            yield
+            return
+        patience, subject.patience = subject.patience, min(subject.patience, HURRY)
+        try:
+            yield
+        finally:
+            subject.patience = patience
+
+    def _judge(self, steps: Sequence[Login], place: int, answer: bytes, *, plain: bool) -> Verdict | None:
+        step = steps[place]
+        if not plain:
+            return judge(step, answer, steps[:place])
+        ours = self._ours.get(step.number)
+        if ours is None:
+            ours = self._ours[step.number] = canonical(step.answer)
+        if answer == ours or (step.number, answer) in self._right:
+            return None
+        verdict = judge(step, answer, steps[:place])
+        # Which rules a refusal may name depends on what came before: that is judged each time.
+        if verdict is None and b"auto_login_refused" not in answer:
+            self._right.add((step.number, answer))
+        return verdict
+
+
+def message_of(line: str) -> Message:
+    """A line that somebody else wrote, as a message."""
+    data = line.encode()
+    if "error" in Adapter().answer(data):
+        return Message(data, None, "A line comes that is not valid.")
+    known = next((message for message in ALPHABET if message.line == data), None)
+    return known or Message(data, _content(data), "The tester says a line of its own.")
+
+
+def _content(line: bytes) -> Json:
+    import json
+
+    content: Json = json.loads(line)
+    return content
+
+
+def _renamed(step: Login, names: dict[str, str]) -> Login:
+    """The same step for accounts of other names."""
+    content = step.input.content
+    if content is None:
+        return step
+    message = evolve(step.input, line=canonical(_rename(content, names)), content=_rename(content, names))
+    return evolve(step, input=message, answer=_rename(step.answer, names))
+
+
+def _rename(part: Json, names: dict[str, str]) -> Json:
+    def renamed(name: str, value: object) -> object:
+        if isinstance(value, dict):
+            return _rename(value, names)
+        if isinstance(value, list):
+            return [_rename(one, names) for one in value]
+        return names.get(value, value) if name == "account" and isinstance(value, str) else value
+
+    return {name: renamed(name, value) for name, value in part.items()}

@@ -1,0 +1,179 @@
+"""A program that hangs, dies, floods or answers rubbish is a finding of its own, and never a hang of ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from nimauth.conformance.client.conform import Conformance, Finding, Result
+from nimauth.conformance.client.subject import Process, SubjectFailed
+from nimauth.errors import NimAuthError
+
+PRELUDE = """
+import json, os, sys, time
+from nimauth.adapter import Adapter
+adapter = Adapter()
+def say(line, answer): sys.stdout.write(json.dumps(answer) + "\\n"); sys.stdout.flush()
+"""
+LOOP = """
+for line in sys.stdin.buffer:
+    answer = adapter.answer(line)
+    {spoil}
+    say(line, answer)
+"""
+
+
+def program(code: str) -> list[str]:
+    return [sys.executable, "-c", PRELUDE + code]
+
+
+def spoiled(*lines: str) -> list[str]:
+    return program(LOOP.format(spoil="\n    ".join(lines)))
+
+
+def result_of(command: list[str], patience: float = 1.0) -> Result:
+    with Process(command, patience=patience, startup=3) as subject:
+        return Conformance(subject, examples=0, max_findings=1, stages=["configurations"]).run()
+
+
+def finding_of(command: list[str], patience: float = 1.0) -> Finding:
+    (finding,) = result_of(command, patience).findings
+    return finding
+
+
+BREAKDOWNS = {
+    "never answers": (program("sys.stdin.read()"), "does not answer within"),
+    "does not read": (program("time.sleep(1000)"), "does not answer within"),
+    "does not flush": (
+        program("for line in sys.stdin.buffer: sys.stdout.write(json.dumps(adapter.answer(line)))"),
+        "does not answer within",
+    ),
+    "hangs later": (spoiled("if b'data_upgrade' in line: time.sleep(1000)"), "does not answer within"),
+    "ends at once": (program("sys.exit(3)"), "ends with exit status 3"),
+    "dies of an exception": (
+        spoiled("if b'foreground' in line: raise RuntimeError('what a pity')"),
+        "ends with exit status 1 instead of answering; its last words: RuntimeError: what a pity",
+    ),
+    "is killed": (spoiled("if b'foreground' in line: os.kill(os.getpid(), 9)"), "is ended by signal 9"),
+    "closes its output": (
+        program("say(b'', adapter.answer(sys.stdin.buffer.readline())); os.close(1); time.sleep(1000)"),
+        "closes its standard output",
+    ),
+    "writes without end": (program("while True: sys.stdout.write('x' * 65536)"), "a line of more than 65536 bytes"),
+    "answers without end": (
+        program("while True: say(b'', {'state': 'un_login', 'out': []})"),
+        "gives more than one answer to one line",
+    ),
+    "answers twice": (
+        spoiled("if answer.get('state') == 'logging': say(line, answer)"),
+        "gives more than one answer to one line",
+    ),
+}
+
+
+@pytest.mark.parametrize(("command", "what"), BREAKDOWNS.values(), ids=BREAKDOWNS)
+def test_a_program_that_breaks_down_is_told_so(command: list[str], what: str) -> None:
+    finding = finding_of(command, patience=0.5)
+    assert finding.clauses[0].name == "P1"
+    assert what in finding.verdict.what
+    assert finding.happens_again
+    assert len(finding.steps) <= 4
+
+
+RUBBISH = {
+    "no JSON": ("answer = 0; sys.stdout.write('hello\\n'); sys.stdout.flush(); continue", "P2", "no JSON"),
+    "no UTF-8": ("sys.stdout.buffer.write(b'\\xff\\n'); sys.stdout.buffer.flush(); continue", "P2", "no JSON in UTF-8"),
+    "deep": ("sys.stdout.write('[' * 9999 + '\\n'); sys.stdout.flush(); continue", "P2", "no JSON"),
+    "a list": ("answer = [answer]", "P2", "no object"),
+    "no state": ("answer.pop('state', None)", "P2", "without a `state`"),
+    "an unknown state": ("answer['state'] = 'LOGGED_IN'", "P2", "one of the fourteen"),
+    "a state that is a list": ("answer['state'] = []", "P2", "one of the fourteen"),
+    "no effects": ("answer.pop('out', None)", "P2", "without a list"),
+    "an unknown effect": ("answer.setdefault('out', []).append({'do': 'dance'})", "P2", "does not know"),
+    "an effect that is none": ("answer.setdefault('out', []).append(7)", "P2", "does not know"),
+    "a field of the wrong type": (
+        "[e.update(code=str(e['code'])) for e in answer.get('out', ()) if 'code' in e]",
+        "P2",
+        "login_result without a proper `code`",
+    ),
+    "an unknown status": (
+        "[e.update(status='online') for e in answer.get('out', ()) if 'status' in e]",
+        "P2",
+        "a status that NIM does not have",
+    ),
+    "always an error": ("answer = {'error': 'no'}", "P3", "a valid line with an error"),
+    "never an error": ("answer = answer if 'out' in answer else {'state': 'un_login', 'out': []}", "P3", "not valid"),
+    "the token": ("answer['note'] = line.decode('utf-8', 'replace')", "H6", "shows the token"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "law", "what"), RUBBISH.values(), ids=RUBBISH)
+def test_rubbish_is_told_for_what_it_is(spoil: str, law: str, what: str) -> None:
+    finding = finding_of(spoiled(spoil))
+    assert finding.clauses[0].name == law
+    assert what in finding.verdict.what
+
+
+def test_a_program_that_is_not_steady_is_told_so(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    once = f"mark = {str(mark)!r}"
+    command = spoiled(
+        once, "if b'foreground' in line and not os.path.exists(mark): open(mark, 'w'); answer['out'] = [1]"
+    )
+    finding = finding_of(command)
+    assert not finding.happens_again
+
+
+def test_a_program_that_goes_on_from_what_was_before_its_start_is_shown_with_both() -> None:
+    spoil = "n += b'displaced' in line; n and b'start' in line and answer.update(state='waiting')"
+    command = program("n = 0" + LOOP.format(spoil=spoil))
+    finding = finding_of(command)
+    assert finding.clauses[0].name == "P4"
+    assert finding.happens_again
+    assert [step.input.content and step.input.content["in"] for step in finding.steps] == ["start", "ended", "start"]
+
+
+def test_what_a_program_writes_to_standard_error_does_not_stop_it() -> None:
+    command = spoiled("sys.stderr.write('x' * 10000)")
+    with Process(command) as subject:
+        assert len(subject.ask([b"{}"] * 50)) == 50
+
+
+def test_its_last_words_do_not_show_the_token() -> None:
+    command = spoiled("if b'login' in line: raise RuntimeError(line)")
+    assert "sesame" not in finding_of(command).verdict.what
+
+
+def test_a_command_that_cannot_be_started_is_an_error_and_not_a_finding() -> None:
+    with Process(["/nowhere/to/be/found"]) as subject, pytest.raises(NimAuthError, match="cannot be started"):
+        subject.ask([b"{}"])
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no /proc here to open a pipe by its path")
+def test_nothing_is_left_of_a_program_and_of_what_it_started() -> None:
+    """Its child holds the other end of a pipe: only when both are gone does that end."""
+    heard, held = os.pipe()
+    threads = threading.active_count()
+    opens = f"held = os.open('/proc/{os.getpid()}/fd/{held}', os.O_WRONLY)"
+    spawns = (
+        "import subprocess; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'], pass_fds=[held])"
+    )
+    try:
+        with Process(program(f"{opens}\n{spawns}" + LOOP.format(spoil="pass"))) as subject:
+            assert len(subject.ask([b"{}"])) == 1
+            os.close(held)
+        assert os.read(heard, 1) == b""
+    finally:
+        os.close(heard)
+    assert threading.active_count() == threads
+
+
+def test_what_was_answered_before_a_breakdown_is_kept() -> None:
+    command = spoiled("if b'foreground' in line: sys.exit(1)")
+    with Process(command) as subject, pytest.raises(SubjectFailed) as failed:
+        subject.ask([b'{"in":"logout"}', b'{"in":"foreground"}'])
+    assert len(failed.value.answers) == 1
