@@ -16,7 +16,7 @@ from typing import Any
 from nimauth.lifecycle import Lifecycle
 from nimauth.vocabulary import inputs
 
-from . import service
+from . import conform, service
 from .contenders import CONTENDERS, Contender
 from .lifecycle import LIVES, HandWritten, check
 from .machine import CYCLE, LINKS, UNLINKS
@@ -148,6 +148,7 @@ SECTIONS: dict[str, Callable[[int], Section]] = {
     "lifecycle": lifecycle,
     "import": importing,
     "service": service.section,
+    "conform": conform.section,
 }
 """By name, what measures it in so many rounds."""
 

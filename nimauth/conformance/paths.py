@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Hashable, Iterator
 from itertools import pairwise
 from typing import Generic, TypeVar
 
-from .explore import A, Edge, Graph, I, S
+from .graph import A, Edge, Graph, I, S
 
 K = TypeVar("K", bound=Hashable)
 Path = tuple[Edge[S, I, A], ...]

@@ -14,15 +14,18 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
+from ...adapter import Json
 from ...engine import Row
+from ...lifecycle import Lifecycle
 from ..clauses import Clause
+from ..graph import Graph
 from ..paths import cover, every_input, every_pair
 from ..shrink import shrink
-from .examiner import FIRST_STARTS, FRESH, Case, Examiner, Failure, Numbers
+from .examiner import FRESH, Case, Examiner, Failure, Numbers
 from .judge import Verdict
 from .laws import LAWS
 from .login import Login, login_graph
-from .messages import CORE
+from .messages import CORE, Message
 from .subject import BATCH, Subject
 
 NAMES: Final = (
@@ -86,6 +89,7 @@ class Stage:
 class Coverage:
     """How much of the machine the program was seen to do right."""
 
+    graph: Graph[Lifecycle, Message, Json] = field(factory=login_graph, repr=False)
     edges: set[int] = field(factory=set)
     pairs: set[tuple[Row, Row]] = field(factory=set)
 
@@ -96,7 +100,7 @@ class Coverage:
 
     def counts(self) -> dict[str, tuple[int, int]]:
         """How many of how many."""
-        graph = login_graph()
+        graph = self.graph
         seen = [graph.edges[number] for number in self.edges]
         return {
             "states": (len({edge.after.state for edge in seen}), len({edge.after.state for edge in graph.edges})),
@@ -104,7 +108,7 @@ class Coverage:
             "inputs in them": (len(seen), len(graph.edges)),
             "rows": (len({edge.row for edge in seen} - {None}), len(graph.rows)),
             "guards, both ways": (len(_guards(seen)), len(_guards(graph.edges))),
-            "pairs of rows": (len(self.pairs), len(_all_pairs())),
+            "pairs of rows": (len(self.pairs), len(_all_pairs(graph))),
         }
 
 
@@ -117,8 +121,7 @@ def _pairs(steps: Iterable[tuple[Login, Login]]) -> Iterator[tuple[Row, Row]]:
 
 
 @cache
-def _all_pairs() -> frozenset[tuple[Row, Row]]:
-    graph = login_graph()
+def _all_pairs(graph: Graph[Lifecycle, Message, Json]) -> frozenset[tuple[Row, Row]]:
     return frozenset(_pairs((edge, then) for edge in graph.edges for then in graph.out(edge.target)))
 
 
@@ -171,8 +174,8 @@ class Conformance:
         self._examiner = Examiner(subject)
         self._max_findings = max_findings
         self._progress = progress
-        self._known: dict[Verdict, int] = {}
-        """The number of the finding that each verdict belongs to."""
+        self._known: dict[tuple[Clause, str], int] = {}
+        """The number of the finding that each kind of verdict belongs to."""
 
     def run(self) -> Result:
         """Everything, in order. Raises NimAuthError when the program cannot be started at all."""
@@ -188,7 +191,8 @@ class Conformance:
     def replay(self, examiner: Examiner, stories: Iterable[Numbers]) -> Result:
         """Stories again, that may have other messages than the tests."""
         self._examiner = examiner
-        return self._run([("replay", "stories again", lambda: map(Case, stories))])
+        self.result.coverage = Coverage(examiner.graph)
+        return self._run([("replay", "stories again", lambda: (Case([FRESH, *story]) for story in stories))])
 
     # -- what is said --------------------------------------------------------------------------------------------------
 
@@ -204,7 +208,7 @@ class Conformance:
         piece: Numbers = [FRESH]
         for edge in every_pair(self._examiner.graph, CORE):
             number = self._number(edge)
-            if number in FIRST_STARTS and len(piece) >= BATCH:
+            if number in self._examiner.starts and len(piece) >= BATCH:
                 yield Case(piece)
                 piece = []
             piece.append(number)
@@ -263,12 +267,14 @@ class Conformance:
             history = self._examiner.said[: -len(steps)]
             places = [failure.place for failure in failures]
             for first, place in pairwise([-1, *places]):
-                start = next((at for at in range(first + 1, place) if case.numbers[at] in FIRST_STARTS), place)
+                start = next((at for at in range(first + 1, place) if case.numbers[at] in self._examiner.starts), place)
                 self.result.coverage.add(steps[start:place])
             for failure in failures:
                 if not self._found(stage, case, failure, history):
                     break  # what came after it means nothing
-            at = next((place for place in range(said, len(steps)) if case.numbers[place] in FIRST_STARTS), len(steps))
+            at = next(
+                (place for place in range(said, len(steps)) if case.numbers[place] in self._examiner.starts), len(steps)
+            )
             case = evolve(case, numbers=case.numbers[at:])
 
     # -- what is found -------------------------------------------------------------------------------------------------
@@ -278,13 +284,14 @@ class Conformance:
         if self.result.only is not None and LAWS[self.result.only] not in failure.verdict.clauses:
             self.result.others += 1
             return True
-        known = self._known.get(failure.verdict)
+        kind = failure.verdict.kind
+        known = self._known.get(kind)
         if known is None:
             shortest = self._first if stage.name == "start" else self._shortest
             finding = shortest(stage, case, failure, history)
             # Made short, it may turn out to be what was found before.
-            known = self._known.setdefault(finding.verdict, len(self.result.findings))
-            self._known[failure.verdict] = known
+            known = self._known.setdefault(finding.verdict.kind, len(self.result.findings))
+            self._known[kind] = known
             if known == len(self.result.findings):
                 stage.findings += 1
                 self.result.findings.append(finding)
@@ -306,7 +313,7 @@ class Conformance:
     def _shortest(self, stage: Stage, case: Case, failure: Failure, history: Numbers) -> Finding:
         """The story made short: from its own start if that is enough, or else from all that the process was told."""
         told = case.numbers[: failure.place + 1]
-        start = max(place for place, number in enumerate(told) if number in FIRST_STARTS)
+        start = max(place for place, number in enumerate(told) if number in self._examiner.starts)
         for numbers, fresh in ((told[start:], False), (told[start:], True), ([*history, *told], True)):
             shortening = _Shortening(self._examiner, case, failure.verdict, fresh=fresh)
             with self._examiner.hurried():
@@ -342,7 +349,7 @@ class _Shortening:
         if len(direct) < len(story):
             story = self._fails(direct) or story
         story = shrink(story, self._fails, self._simpler)
-        if len(story) > 1 and story[1] in FIRST_STARTS:
+        if len(story) > 1 and story[1] in self._examiner.starts:
             story = self._fails(story[1:]) or story
         return story
 
@@ -357,7 +364,7 @@ class _Shortening:
         self._tries += 1
         if not numbers or self._tries > MAX_TRIES or time.monotonic() > self._ends:
             return None
-        if numbers[0] not in FIRST_STARTS:
+        if numbers[0] not in self._examiner.starts:
             numbers = [FRESH, *numbers]
         if self._fresh:
             self._examiner.restart()

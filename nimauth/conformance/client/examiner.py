@@ -12,12 +12,11 @@ from ...adapter import Adapter, Json
 from .judge import Verdict, judge
 from .laws import LAWS
 from .login import Login, canonical, login_graph
-from .messages import ALPHABET, STARTS, Message
+from .messages import ALPHABET, Message
 from .subject import Process, Subject, SubjectFailed
 
 FRESH: Final = 0
 """The number of the simplest start: nothing saved, and a network."""
-FIRST_STARTS: Final = range(len(STARTS))
 
 HURRY: Final = 0.5
 """Seconds for an answer while a story is made short."""
@@ -57,6 +56,8 @@ class Examiner:
         self.subject = subject
         self.messages = tuple(messages)
         self.graph = login_graph(self.messages)
+        self.starts = frozenset(number for number, message in enumerate(self.messages) if message.starts)
+        """The numbers of the messages that begin anew."""
         self.said: Numbers = []
         """All that the last process was told. After a start none of it may matter; that is to be seen."""
         self._broke_down = False
@@ -89,7 +90,7 @@ class Examiner:
         failures: list[Failure] = []
         lost = False
         for place, answer in enumerate(answers):
-            lost = lost and case.numbers[place] not in FIRST_STARTS
+            lost = lost and case.numbers[place] not in self.starts
             if lost:
                 continue
             verdict = self._judge(steps, place, answer, plain=not case.names)

@@ -50,6 +50,11 @@ class Verdict:
     what: str
     """In words, to stand after "the program"."""
 
+    @property
+    def kind(self) -> tuple[Clause, str]:
+        """What two verdicts of one bug have in common."""
+        return self.clauses[0], self.what
+
 
 def judge(step: Login, line: bytes, before: Sequence[Login] = ()) -> Verdict | None:
     """What is wrong with the answer `line` to this step; None where it is right. `before`: the steps so far."""

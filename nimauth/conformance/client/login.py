@@ -14,7 +14,7 @@ from ...table import TABLE
 from ...vocabulary import inputs
 from ...vocabulary.inputs import Input
 from ...vocabulary.rules import Rule
-from ..explore import Edge, Graph, ask, explore, value
+from ..graph import Edge, Graph, ask, explore, value
 from .messages import ALPHABET, Json, Message
 
 Login = Edge[Lifecycle, Message, Json]

@@ -27,6 +27,11 @@ class Message:
     step: str
     """What happens, in words, for a story."""
 
+    @property
+    def starts(self) -> bool:
+        """Whether it begins anew."""
+        return self.content is not None and self.content["in"] == "start"
+
     def __str__(self) -> str:
         return self.line.decode("utf-8", "backslashreplace")
 

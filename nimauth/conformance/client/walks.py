@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from ..explore import Graph
+from ..graph import Graph
 
 LONGEST = 120
 """Steps of a walk."""

@@ -17,7 +17,7 @@ from nimauth.conformance.client.judge import judge
 from nimauth.conformance.client.login import Login, canonical, input_of, login_graph
 from nimauth.conformance.client.messages import ALPHABET
 from nimauth.conformance.client.subject import InProcess
-from nimauth.conformance.mutants import mutants, running
+from nimauth.conformance.mutation import mutants, running
 from nimauth.conformance.paths import every_input
 from nimauth.lifecycle import Lifecycle
 from nimauth.table import TABLE, declare

@@ -78,8 +78,10 @@ def _edits(machine: Machine, row: Transition, place: tuple[str, str, int]) -> It
         del edited.events[event].transitions[source][number]
 
     yield "dropped", dropped
+    state = machine.states[source]
+    same = () if state.on_enter or state.on_exit else (source, None)  # to stay and to come back are then one thing
     for target in [*machine.states, None]:
-        if target != row.dest:
+        if target != row.dest and not (target in same and row.dest in same):
             yield f"to {target}", _set("dest", target)
     for place_of, guard in enumerate(row.conditions):
         yield f"without {_called(guard.func)}", _without("conditions", place_of)
