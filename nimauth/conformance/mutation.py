@@ -35,7 +35,10 @@ class Mutant:
 
     def machine(self) -> Machine:
         """The edited machine; the one it comes from is left as it is."""
-        machine = copy.deepcopy(self._machine)
+        machine = copy.copy(self._machine)
+        machine.events = machine.events.copy()
+        # Its events know their machine: a deep copy of one, in which the machine stands for itself, is enough.
+        machine.events[self.event] = copy.deepcopy(machine.events[self.event], {id(self._machine): machine})
         self._edit(machine, machine.events[self.event].transitions[self.source][self.number])
         return machine
 

@@ -28,6 +28,8 @@ BATCH: Final = 2048
 """Lines that are sent, about, before their answers are waited for."""
 LOOK: Final = 0.05
 """Seconds to wait for an answer that nobody asked for."""
+LAST_WORDS: Final = 0.5
+"""Seconds that a program has to end once its output has."""
 _COMPLAINTS: Final = 2000
 """Characters kept of what a program writes to standard error."""
 
@@ -223,10 +225,10 @@ class _Running:
 
     def _how_it_ended(self) -> str:
         try:
-            status = self._process.wait(1)
+            status = self._process.wait(LAST_WORDS)
         except subprocess.TimeoutExpired:
             return "closes its standard output and gives no answer"
-        self._threads[2].join(1)
+        self._threads[2].join(LAST_WORDS)
         how = f"ends with exit status {status}" if status >= 0 else f"is ended by signal {-status}"
         words = self._complaints.decode("utf-8", "replace").replace(TOKEN, "***").strip()
         said = ascii(words.rpartition("\n")[2][-300:])[1:-1]

@@ -35,23 +35,32 @@ def spoiled(*lines: str) -> list[str]:
     return program(LOOP.format(spoil="\n    ".join(lines)))
 
 
-def result_of(command: list[str], patience: float = 1.0) -> Result:
-    with Process(command, patience=patience, startup=3) as subject:
+def result_of(command: list[str], patience: float = 1.0, startup: float = 5.0) -> Result:
+    with Process(command, patience=patience, startup=startup) as subject:
         return Conformance(subject, examples=0, max_findings=1, stages=["configurations"]).run()
 
 
-def finding_of(command: list[str], patience: float = 1.0) -> Finding:
-    (finding,) = result_of(command, patience).findings
+def finding_of(command: list[str], **deadlines: float) -> Finding:
+    (finding,) = result_of(command, **deadlines).findings
     return finding
 
 
+SILENT = {
+    "never answers": "sys.stdin.read()",
+    "does not read": "time.sleep(1000)",
+    "does not flush": "for line in sys.stdin.buffer: sys.stdout.write(json.dumps(adapter.answer(line)))",
+}
+
+
+@pytest.mark.parametrize("code", SILENT.values(), ids=SILENT)
+def test_a_program_that_never_answers_is_told_so_at_once(code: str) -> None:
+    finding = finding_of(program(code), startup=0.5)
+    assert finding.clauses[0].name == "P1"
+    assert "does not answer within" in finding.verdict.what
+    assert finding.stage == "start"
+
+
 BREAKDOWNS = {
-    "never answers": (program("sys.stdin.read()"), "does not answer within"),
-    "does not read": (program("time.sleep(1000)"), "does not answer within"),
-    "does not flush": (
-        program("for line in sys.stdin.buffer: sys.stdout.write(json.dumps(adapter.answer(line)))"),
-        "does not answer within",
-    ),
     "hangs later": (spoiled("if b'data_upgrade' in line: time.sleep(1000)"), "does not answer within"),
     "ends at once": (program("sys.exit(3)"), "ends with exit status 3"),
     "dies of an exception": (
