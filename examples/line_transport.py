@@ -33,14 +33,17 @@ class LineLink:
     _writer: asyncio.StreamWriter = field(repr=False)
     _kick: asyncio.Future[None] | None = None
     """The answer that a kick waits for; this wire takes one kick at a time."""
+    _token: str = field(default="", repr=False)
+    """A server might say it back to us."""
 
     async def login(self, request: LoginRequest) -> Accepted:
         login = request.login
+        self._token = login.token
         await self._send(op="login", account=login.account, token=login.token, device=request.device_id)
         message = await self._receive()
         if message.get("op") != "accepted":
-            raise LoginRefused(*_why(message))
-        return Accepted(str(message.get("client", "")))
+            raise LoginRefused(*self._why(message))
+        return Accepted(self._words(message.get("client")))
 
     async def signals(self) -> AsyncIterator[Signal]:
         try:
@@ -50,13 +53,13 @@ class LineLink:
                     case {"op": "sync", "done": done}:
                         yield SyncFinished() if done else SyncStarted()
                     case {"op": "clients", "clients": list(names)}:
-                        yield OnlineClients(tuple(OnlineClient(str(name)) for name in names))
+                        yield OnlineClients(tuple(OnlineClient(self._words(name)) for name in names))
                     case {"op": "kicked"} if self._kick is not None and not self._kick.done():
                         self._kick.set_result(None)
                     case {"op": "not_kicked"} if self._kick is not None and not self._kick.done():
-                        self._kick.set_exception(KickRefused(*_why(message)))
+                        self._kick.set_exception(KickRefused(*self._why(message)))
                     case {"op": "ended"}:
-                        yield Ended(*_why(message))
+                        yield Ended(*self._why(message))
                         return
         except LinkFailed as failed:
             yield Ended(failed.reason, failed.code, failed.text)
@@ -65,13 +68,16 @@ class LineLink:
                 self._kick.set_exception(LinkFailed(Reason.NET, 415, "the link ended before the kick was answered"))
 
     async def kick(self, client: OnlineClient) -> None:
-        self._kick = asyncio.get_running_loop().create_future()
-        await self._send(op="kick", client=client.client_id)
+        answer = self._kick = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(lambda _: answer.cancelled() or answer.exception())  # the link may end before it waits
         try:
             async with asyncio.timeout(10):
-                await self._kick  # signals() hears the answer
+                await self._send(op="kick", client=client.client_id)
+                await answer  # signals() hears it
         except TimeoutError:
             raise LinkFailed(Reason.NET, 408, "the server did not answer the kick; try again") from None
+        finally:
+            self._kick = None
 
     async def logout(self) -> None:
         await self._send(op="logout")
@@ -99,12 +105,17 @@ class LineLink:
             pass
         raise LinkFailed(Reason.NET, 415, "the server closed the connection or sent garbage; try again") from None
 
+    def _why(self, message: dict[str, Any]) -> tuple[Reason, int, str]:
+        """The wire's own code and words, and the neutral reason that the code stands for."""
+        code, text = message.get("code"), self._words(message.get("text"))
+        return (reason_of(code), code, text) if type(code) is int else (Reason.NET, 415, text)
 
-def _why(message: dict[str, Any]) -> tuple[Reason, int, str]:
-    """The wire's own code and words, and the neutral reason that the code stands for."""
-    code = message.get("code")
-    text = "".join(c for c in str(message.get("text", "")) if c.isprintable())[:200]
-    return (reason_of(code), code, text) if isinstance(code, int) else (Reason.NET, 415, text)
+    def _words(self, text: object) -> str:
+        """What the server says, fit to be shown: printable, without the token, and not too long."""
+        words = text if isinstance(text, str) else ""
+        if self._token:
+            words = words.replace(self._token, "***")
+        return "".join(c if c.isprintable() else " " for c in words)[:200]
 
 
 @frozen

@@ -151,6 +151,8 @@ class WebSocketLink:
             raise LinkFailed(Reason.NET, Code.TIMED_OUT, "the server did not answer the kick; try again") from None
         finally:
             del self._kicks[number]
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # asked for, as the link may have ended while the kick was still being sent
 
     async def logout(self) -> None:
         await self._send(op="logout")

@@ -133,7 +133,7 @@ def _refusal(step: Login, wanted: list[Effect], done: list[Effect], before: Sequ
     """A host call or a signal is turned down by one side and taken by the other, or for another rule."""
     ours, theirs = _names(wanted) & set(REJECTIONS), _names(done) & set(REJECTIONS)
     if theirs and len(done) > 1:
-        return _breaks(f"says {min(theirs)}, and does something all the same", "T1")
+        return _breaks(f"says {min(theirs)}, and does something all the same", "H9")
     if "auto_login_refused" in ours:
         assert step.input.content is not None
         history = History()
@@ -153,16 +153,16 @@ def _refusal(step: Login, wanted: list[Effect], done: list[Effect], before: Sequ
         return _breaks("refuses an auto login that is allowed", "R9")
     if "refused" in ours:
         if theirs:
-            return _breaks("drops a host call that it must refuse", "T1")
+            return _breaks("drops a host call that it must refuse", "H9")
         if not done:
-            return _breaks("says nothing to a host call that it must refuse", "T1")
-        return _breaks("takes a host call that its state does not allow", *_ended_laws(step), "T1")
+            return _breaks("says nothing to a host call that it must refuse", "H9")
+        return _breaks("takes a host call that its state does not allow", *_ended_laws(step), "H9")
     if "dropped" in ours:
         if not done:
-            return _breaks("does not say that it drops a signal that means nothing here", "T1")
-        return _breaks("acts on a signal that means nothing here", *_ended_laws(step), "T1")
+            return _breaks("does not say that it drops a signal that means nothing here", "H9")
+        return _breaks("acts on a signal that means nothing here", *_ended_laws(step), "H9")
     rules = [rule.value for rule in rules_of(step.row)]
-    return _breaks(f"says {_or(theirs)} to what the table takes", *(rules or ["T1"]))
+    return _breaks(f"says {_or(theirs)} to what the table takes", *(rules or ["H9"]))
 
 
 def _ended_laws(step: Login) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ ALWAYS: Final = {
         "or a verdict ends it",
         "H6": "the token is nowhere but in the store and in the login request",
         "H8": "statuses come in order, none lost, none repeated",
-        "T1": "what the table does not have is refused where the host calls and dropped where a signal or a timer "
+        "H9": "what the table does not have is refused where the host calls and dropped where a signal or a timer "
         "comes, and nothing else happens",
     }.items()
 }
