@@ -1,4 +1,4 @@
-"""What a finding about a client can cite: rules (R1 ...), what always holds (H1 ...), the table, the protocol."""
+"""What a finding about a client can cite: rules (R1 ...), what always holds (H1 ...), and the protocol (P1 ...)."""
 
 from __future__ import annotations
 
