@@ -26,6 +26,8 @@ MAX_DIGITS: Final = 15
 Json = dict[str, Any]
 T = TypeVar("T")
 
+_TOO_LONG: Final[Json] = {"error": f"the line has more than {MAX_LINE} bytes"}
+
 
 class Adapter:
     """One program under test: a lifecycle that each `start` begins anew, as a fresh process would."""
@@ -36,6 +38,8 @@ class Adapter:
 
     def answer(self, line: str | bytes) -> Json:
         """The answer to one line."""
+        if isinstance(line, bytes) and len(line.removesuffix(b"\n")) > MAX_LINE:
+            return _TOO_LONG
         try:
             session, heard = self._read(_message(line))
         except _BadLine as error:
@@ -48,7 +52,7 @@ class Adapter:
         """Answer every line until the end of input, or until nobody reads the answers any more."""
         try:
             for line in _bounded(lines):
-                answer = {"error": f"the line has more than {MAX_LINE} bytes"} if line is None else self.answer(line)
+                answer = _TOO_LONG if line is None else self.answer(line)
                 answers.write(json.dumps(answer, separators=(",", ":")) + "\n")
                 answers.flush()
         except BrokenPipeError:

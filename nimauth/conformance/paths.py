@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from itertools import pairwise
 from typing import Generic, TypeVar
 
@@ -67,14 +67,19 @@ def cover_pairs(graph: Graph[S, I, A], what: Callable[[Edge[S, I, A]], K | None]
                 yield path
 
 
-def every_pair(graph: Graph[S, I, A], inputs: Collection[int] | None = None, start: int = 0) -> Iterator[Edge[S, I, A]]:
+def every_pair(
+    graph: Graph[S, I, A],
+    inputs: Collection[int] | None = None,
+    also: Iterable[Edge[S, I, A]] = (),
+    start: int = 0,
+) -> Iterator[Edge[S, I, A]]:
     """One long walk in which, in every configuration, after every way into it, every input comes.
 
     So whatever a program remembers of its last step beside its configuration, it is asked about it. `inputs` narrows
-    the walk to the inputs with these numbers. It begins in the configuration `start`, and leaves out what it cannot
-    come to.
+    the walk to the inputs with these numbers; `also` are edges of other inputs, after each of which they come as well.
+    It begins in the configuration `start`, and leaves out what it cannot come to.
     """
-    tour = _Tour(graph, range(len(graph.inputs)) if inputs is None else inputs)
+    tour = _Tour(graph, range(len(graph.inputs)) if inputs is None else inputs, also)
     at, last = start, None
     while True:
         then = tour.next_after(last)
@@ -92,7 +97,7 @@ def every_pair(graph: Graph[S, I, A], inputs: Collection[int] | None = None, sta
 class _Tour(Generic[S, I, A]):
     """What is still to be done after each edge."""
 
-    def __init__(self, graph: Graph[S, I, A], inputs: Collection[int]) -> None:
+    def __init__(self, graph: Graph[S, I, A], inputs: Collection[int], also: Iterable[Edge[S, I, A]]) -> None:
         configurations = range(len(graph.configurations))
         out = [[graph.edge(number, heard) for heard in inputs] for number in configurations]
         # A dict is a set with an order. What moves is taken first (from the end), because it leads on.
@@ -100,6 +105,9 @@ class _Tour(Generic[S, I, A]):
         self._left = {edge.number: dict(after[edge.target]) for edges in out for edge in edges}
         self._busy = [{edge.number: edge for edge in edges} for edges in out]
         """The edges out of each configuration after which something is to be done."""
+        for edge in also:
+            self._left[edge.number] = dict(after[edge.target])
+            self._busy[edge.source][edge.number] = edge
         self._roads = [list({edge.target: edge for edge in edges if edge.moves}.values()) for edges in out]
         """One edge to each neighbour."""
 

@@ -8,6 +8,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+class HadEnough(Exception):
+    """Raised by `fails` when it will not try any more."""
+
+
 def shrink(
     sequence: Sequence[T],
     fails: Callable[[list[T]], list[T] | None],
@@ -15,28 +19,29 @@ def shrink(
 ) -> list[T]:
     """The shortest failing sequence that leaving out, and replacing by something simpler, leads to.
 
-    `fails` gives the sequence up to where it fails, or None. It may give None for everything once it has had enough.
+    `fails` gives the sequence up to where it fails, or None, or raises HadEnough.
     """
     best = list(sequence)
-    while True:
-        before = list(best)
-        size = max(len(best) // 2, 1)
-        while size:
-            start = 0
-            while start < len(best):
-                found = fails(best[:start] + best[start + size :])
-                if found is not None and len(found) < len(best):
-                    best = found
-                else:
-                    start += size
-            size //= 2
-        for place in range(len(best)):
-            if place >= len(best):
-                break
-            for other in simpler(best[place]):
-                found = fails([*best[:place], other, *best[place + 1 :]])
-                if found is not None and len(found) <= len(best):
-                    best = found
-                    break
-        if best == before:
-            return best
+    try:
+        while True:
+            before = best
+            size = max(len(best) // 2, 1)
+            while size:  # halves, then quarters, and at last one at a time
+                start = 0
+                while start < len(best):
+                    found = fails(best[:start] + best[start + size :])
+                    if found is not None and len(found) < len(best):
+                        best = found
+                    else:
+                        start += size
+                size //= 2
+            for place in range(len(best)):
+                for other in simpler(best[place]) if place < len(best) else ():
+                    found = fails([*best[:place], other, *best[place + 1 :]])
+                    if found is not None and len(found) <= len(best):
+                        best = found
+                        break
+            if best == before:
+                return best
+    except HadEnough:
+        return best

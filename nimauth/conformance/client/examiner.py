@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
@@ -9,9 +11,11 @@ from typing import Final
 from attrs import evolve, field, frozen
 
 from ...adapter import Adapter, Json
+from ...lifecycle import Lifecycle
+from ..graph import Edge
 from .judge import Verdict, judge
 from .laws import LAWS
-from .login import Login, canonical, login_graph
+from .login import Login, canonical, login_graph, row_of, take
 from .messages import ALPHABET, Message
 from .subject import Process, Subject, SubjectFailed
 
@@ -19,7 +23,7 @@ FRESH: Final = 0
 """The number of the simplest start: nothing saved, and a network."""
 
 HURRY: Final = 0.5
-"""Seconds for an answer while a story is made short."""
+"""Seconds for an answer while the story of a program that hangs is made short."""
 
 Numbers = list[int]
 """Messages, by their numbers in the alphabet."""
@@ -32,6 +36,10 @@ class Case:
     numbers: Numbers
     names: dict[str, str] = field(factory=dict)
     """Other names for the accounts a and b."""
+    escaped: bool = False
+    """Whether the names are written as escapes."""
+    alone: bool = False
+    """In a process of its own; then it need not begin with a start."""
 
 
 @frozen
@@ -43,26 +51,23 @@ class Failure:
     answers: list[bytes]
     """As far as they go. The program gave none to the last message where there are only `place` of them."""
 
-    @property
-    def broke_down(self) -> bool:
-        """Whether the program hung, died or was ended, rather than answering wrongly."""
-        return len(self.answers) == self.place
-
 
 class Examiner:
     """Asks one subject, and remembers what was found right: most answers come many times."""
 
-    def __init__(self, subject: Subject, messages: Sequence[Message] = ALPHABET) -> None:
+    def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        self.messages = tuple(messages)
-        self.graph = login_graph(self.messages)
-        self.starts = frozenset(number for number, message in enumerate(self.messages) if message.starts)
-        """The numbers of the messages that begin anew."""
+        self.graph = login_graph()
+        self.messages: Sequence[Message] = ALPHABET
         self.said: Numbers = []
         """All that the last process was told. After a start none of it may matter; that is to be seen."""
         self._broke_down = False
         self._ours: dict[int, bytes] = {}
         self._right: set[tuple[int, bytes]] = set()
+
+    def starts(self, number: int) -> bool:
+        """Whether this message begins anew."""
+        return self.messages[number].starts
 
     def steps(self, case: Case) -> list[Login]:
         """What each message of a case does, and how it is answered."""
@@ -71,7 +76,7 @@ class Examiner:
             edge = self.graph.edge(at, number)
             at = edge.target
             steps.append(edge)
-        return [_renamed(step, case.names) for step in steps] if case.names else steps
+        return [_renamed(step, case) for step in steps] if case.names else steps
 
     def examine(self, case: Case, steps: Sequence[Login], *, one_by_one: bool = False) -> tuple[list[Failure], int]:
         """Say a case: where it goes wrong, and how many messages were said before the program broke down, if it did.
@@ -79,9 +84,11 @@ class Examiner:
         After a failure nothing is judged up to the next start. One by one is slow, and tells apart what looks alike.
         """
         broke: SubjectFailed | None = None
+        if case.alone:
+            self.restart()
         if self._broke_down:
             self.said.clear()
-        ask = self.subject.ask_one_by_one if one_by_one else self.subject.ask
+        ask = self.subject.ask_one_by_one if one_by_one and isinstance(self.subject, Process) else self.subject.ask
         try:
             answers = ask([step.input.line for step in steps])
         except SubjectFailed as failure:
@@ -90,7 +97,7 @@ class Examiner:
         failures: list[Failure] = []
         lost = False
         for place, answer in enumerate(answers):
-            lost = lost and case.numbers[place] not in self.starts
+            lost = lost and not steps[place].input.starts
             if lost:
                 continue
             verdict = self._judge(steps, place, answer, plain=not case.names)
@@ -100,7 +107,7 @@ class Examiner:
         self._broke_down = broke is not None
         if broke is None:
             return failures, len(steps)
-        failures.append(Failure(len(answers), Verdict((LAWS["P1"],), broke.what), answers))
+        failures.append(Failure(len(answers), Verdict((LAWS["P1"],), broke.what, broke.detail), answers))
         return failures, len(answers) + 1
 
     def first_failure(self, case: Case, *, one_by_one: bool = False) -> Failure | None:
@@ -142,29 +149,44 @@ class Examiner:
         return verdict
 
 
-def message_of(line: str) -> Message:
+class Replayer(Examiner):
+    """Says messages that somebody else wrote. It goes where they lead, and knows no more of the machine."""
+
+    def __init__(self, subject: Subject, messages: Sequence[Message]) -> None:
+        super().__init__(subject)
+        self.messages = tuple(messages)
+        self._steps = 0
+
+    def steps(self, case: Case) -> list[Login]:
+        """What each message of a case does, and how it is answered."""
+        session, steps = Lifecycle(), []
+        for number in case.numbers:
+            before, message = session, self.messages[number]
+            answer, session = take(copy.copy(before), message)
+            self._steps += 1  # each step is an edge of its own
+            steps.append(Edge(self._steps, 0, 0, before, message, answer, session, *row_of(before, message)))
+        return steps
+
+
+def message_of(line: bytes) -> Message:
     """A line that somebody else wrote, as a message."""
-    data = line.encode()
-    if "error" in Adapter().answer(data):
-        return Message(data, None, "A line comes that is not valid.")
-    known = next((message for message in ALPHABET if message.line == data), None)
-    return known or Message(data, _content(data), "The tester says a line of its own.")
+    known = next((message for message in ALPHABET if message.line == line), None)
+    if known is not None:
+        return known
+    if "error" in Adapter().answer(line):
+        return Message(line, None, "A line comes that is not valid.")
+    content: Json = json.loads(line.decode("utf-8-sig"))
+    return Message(line, content, "The tester says a line of its own.")
 
 
-def _content(line: bytes) -> Json:
-    import json
-
-    content: Json = json.loads(line)
-    return content
-
-
-def _renamed(step: Login, names: dict[str, str]) -> Login:
+def _renamed(step: Login, case: Case) -> Login:
     """The same step for accounts of other names."""
     content = step.input.content
     if content is None:
         return step
-    message = evolve(step.input, line=canonical(_rename(content, names)), content=_rename(content, names))
-    return evolve(step, input=message, answer=_rename(step.answer, names))
+    content = _rename(content, case.names)
+    line = json.dumps(content, ensure_ascii=case.escaped).encode()
+    return evolve(step, input=evolve(step.input, line=line, content=content), answer=_rename(step.answer, case.names))
 
 
 def _rename(part: Json, names: dict[str, str]) -> Json:

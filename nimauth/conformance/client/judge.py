@@ -49,6 +49,11 @@ class Verdict:
     clauses: tuple[Clause, ...]
     what: str
     """In words, to stand after "the program"."""
+    detail: str = ""
+    """What else there is to tell: figures, or the program's own words. Two verdicts of one bug may differ in it."""
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.detail})" if self.detail else self.what
 
     @property
     def kind(self) -> tuple[Clause, str]:
@@ -64,9 +69,11 @@ def judge(step: Login, line: bytes, before: Sequence[Login] = ()) -> Verdict | N
     if TOKEN.encode() in line or TOKEN in json.dumps(answer, ensure_ascii=False):
         return _breaks("shows the token in its answer", "H6")
     if step.input.content is None:
-        if "error" in answer:
-            return None
-        return _breaks("takes a line that is not valid", "P3")
+        if "error" not in answer:
+            return _breaks("takes a line that is not valid", "P3")
+        if not isinstance(answer["error"], str) or "out" in answer:
+            return _breaks("answers with an error that is no text, or that comes with effects", "P2")
+        return None
     if "error" in answer:
         return _breaks("answers a valid line with an error", "P3")
     done = _effects(answer)
@@ -140,6 +147,8 @@ def _refusal(step: Login, wanted: list[Effect], done: list[Effect], before: Sequ
         for earlier in before:
             history.add(earlier)
         allowed = history.forbid(step.input.content["auto_login"]["account"]) | {wanted[0][1]}
+        if "auto_login_refused" not in theirs and (theirs or not done):
+            return _breaks("does not say by which rule it refuses an auto login", wanted[0][1], "H9")
         if "auto_login_refused" not in theirs:
             return _breaks("does not refuse an auto login that is not allowed", wanted[0][1], "H1")
         if done[0][1] not in allowed:

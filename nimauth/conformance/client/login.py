@@ -24,7 +24,7 @@ Login = Edge[Lifecycle, Message, Json]
 @cache
 def login_graph(messages: Sequence[Message] = ALPHABET) -> Graph[Lifecycle, Message, Json]:
     """The login machine, walked with these messages. The first configuration is that of a program just started."""
-    return explore([Lifecycle()], messages, _step, key=value, row=_row)
+    return explore([Lifecycle()], messages, take, key=value, row=row_of)
 
 
 def input_of(content: Json | None) -> Input | None:
@@ -44,15 +44,15 @@ def rules_of(row: Row | None) -> tuple[Rule, ...]:
 
 
 class History:
-    """What has happened to auto login since the process started: which rules forbid it, beside the one that nimauth
-    names. A client may name any of them.
+    """What has happened to auto login since the process started: every rule that forbids it, where nimauth names one.
+    A client may name any of them.
     """
 
     def __init__(self) -> None:
-        self.last: str | None = None
-        """The account whose manual login succeeded last."""
-        self.since: set[str] = set()
-        """The rules that have made it void since."""
+        self._last: str | None = None
+        """Whose manual login succeeded last."""
+        self._since: dict[str | None, set[str]] = {None: set()}
+        """By account, the rules that anything has touched since its last success; None is for who never had one."""
 
     def add(self, step: Login) -> None:
         """One more step."""
@@ -60,31 +60,31 @@ class History:
         if content is None:
             return
         if content["in"] == "start":
-            self.last = content["saved"]["account"] if content["saved"] else None
-            self.since.clear()
+            self._last = content["saved"]["account"] if content["saved"] else None
+            self._since = {None: set(), self._last: set()}
         for effect in step.answer.get("out", ()):
             if effect["do"] == "save":
-                self.last = effect["account"]
-                self.since.clear()
+                self._last = effect["account"]
+                self._since[self._last] = set()
             elif effect["do"] == "clear" and step.after.void is not None:
-                self.since.add(step.after.void.rule.value)
+                for rules in self._since.values():
+                    rules.add(step.after.void.rule.value)
 
     def forbid(self, account: str) -> set[str]:
         """The rules that forbid an auto login of this account now."""
-        if self.last is None:
-            return self.since | {"R2"}
-        if self.last == account:
-            return set(self.since)
-        return self.since | {"R1", "R2"}
+        rules = set(self._since[account]) if account in self._since else {*self._since[None], "R2"}
+        return rules if account == self._last else rules | {"R1"}
 
 
-def _step(session: Lifecycle, message: Message) -> tuple[Json, Lifecycle]:
+def take(session: Lifecycle, message: Message) -> tuple[Json, Lifecycle]:
+    """What nimauth answers, and the session as it is then."""
     adapter = Adapter()
     adapter.session = session
     return adapter.answer(message.line), adapter.session
 
 
-def _row(session: Lifecycle, message: Message) -> tuple[Row | None, tuple[tuple[str, bool], ...]]:
+def row_of(session: Lifecycle, message: Message) -> tuple[Row | None, tuple[tuple[str, bool], ...]]:
+    """The row that takes a message, and how its guards answer."""
     heard = input_of(message.content)
     return (None, ()) if heard is None else ask(Lifecycle.__program__, session, heard.event, heard)
 

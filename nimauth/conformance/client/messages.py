@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from ...adapter import MAX_LINE
 from ...vocabulary.reasons import documented_codes
 
 Json = dict[str, Any]
@@ -141,28 +142,40 @@ def _not_valid(why: str, line: str | bytes) -> Message:
     return Message(line, None, f"A line comes that is not valid: {why}.")
 
 
+_LOGIN: Final = f'"account":"a","token":"{TOKEN}"'
+
 BAD_LINES: Final = (
     _not_valid("it is not JSON", "logout"),
     _not_valid("it is empty", ""),
-    _not_valid("it is no object", '["in","logout"]'),
-    _not_valid("it is cut off", '{"in":"logout"'),
-    _not_valid("it has no 'in'", '{"out":"logout"}'),
+    _not_valid("it is no object", f'["in","login","{TOKEN}"]'),
+    _not_valid("it is cut off", f'{{"in":"login",{_LOGIN}'),
+    _not_valid("it has no 'in'", f'{{"out":"login",{_LOGIN}}}'),
     _not_valid("'in' is no string", '{"in":["logout"]}'),
     _not_valid("'in' is unknown", '{"in":"constructor"}'),
+    _not_valid("it says 'in' twice", '{"in":"logout","in":"logout"}'),
     _not_valid("a code is missing", '{"in":"refused"}'),
     _not_valid("a code is text", '{"in":"refused","code":"302"}'),
     _not_valid("a code is true", '{"in":"connect_failed","code":true}'),
     _not_valid("a code has a fraction", '{"in":"refused","code":302.5}'),
+    _not_valid("a code is not written as a whole number", '{"in":"refused","code":302.0}'),
+    _not_valid("a code has 16 digits", '{"in":"refused","code":1234567890123456}'),
+    _not_valid("a code is NaN", '{"in":"refused","code":NaN}'),
     _not_valid("a reason is unknown", '{"in":"ended","reason":"__proto__"}'),
-    _not_valid("an account is empty", '{"in":"login","account":"","token":"t"}'),
-    _not_valid("an account is a number", '{"in":"login","account":1,"token":"t"}'),
+    _not_valid("an account is empty", f'{{"in":"login","account":"","token":"{TOKEN}"}}'),
+    _not_valid("an account is a number", f'{{"in":"login","account":1,"token":"{TOKEN}"}}'),
+    _not_valid("an account has half a character in it", f'{{"in":"login","account":"\\ud800","token":"{TOKEN}"}}'),
     _not_valid("a token is missing", '{"in":"login","account":"a"}'),
-    _not_valid("an auth type is unknown", '{"in":"login","account":"a","token":"t","auth_type":7}'),
+    _not_valid("an auth type is unknown", f'{{"in":"login",{_LOGIN},"auth_type":7}}'),
     _not_valid("'available' is a number", '{"in":"network","available":0}'),
     _not_valid("'auto_login' is missing", '{"in":"initialize"}'),
+    _not_valid("'auto_login' has no account", f'{{"in":"initialize","auto_login":{{"token":"{TOKEN}"}}}}'),
     _not_valid("'saved' is missing", '{"in":"start","network":true}'),
+    _not_valid(
+        "'saved' has an empty account", f'{{"in":"start","saved":{{"account":"","token":"{TOKEN}"}},"network":true}}'
+    ),
     _not_valid("'network' is missing", '{"in":"start","saved":null}'),
     _not_valid("it is not UTF-8", b'{"in":"logout","x":"\xff"}'),
+    _not_valid("it is a byte too long", b'{"in":"logout","x":"' + b"x" * (MAX_LINE - 21) + b'"}'),
 )
 """Lines that must be answered by an error and change nothing."""
 
@@ -170,8 +183,14 @@ VARIANTS: Final = (
     _say("The person logs out (the line says more than it must).", in_="logout", later="ignored", out=[{"do": "x"}]),
     Message(b' {\t"in" : "logout" } \r', {"in": "logout"}, "The person logs out (the line has white space in it)."),
     Message(b'{"in":"log\\u006fut"}', {"in": "logout"}, "The person logs out (the line is escaped)."),
+    Message(
+        b'{"in":"logout","x":"' + b"x" * (MAX_LINE - 22) + b'"}',
+        {"in": "logout"},
+        "The person logs out (the line is as long as a line may be).",
+    ),
     _say("A person logs in as a (third-party token).", in_="login", **login_of("a"), auth_type=2),
     _say("A person logs in as a (no auth type given).", in_="login", **login_of("a")),
+    _say("A person logs in as a (with an empty token).", in_="login", account="a", token=""),
 )
 """Other ways of saying the same."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from typing import Final
 from xml.etree import ElementTree as ET
@@ -15,7 +16,7 @@ from .story import allowed, headline, mermaid, show, story
 def stage_line(stage: Stage) -> str:
     """How far a stage is."""
     found = f"  {stage.findings} found" if stage.findings else ""
-    return f"{stage.name:<15} {stage.steps:>7,} lines {stage.seconds:6.1f} s  {stage.what}{found}"
+    return f"{stage.name:<15} {stage.steps:>7,} lines {stage.seconds:6.1f} s  {stage.note or stage.what}{found}"
 
 
 def text(result: Result) -> str:
@@ -29,14 +30,15 @@ def _lines(result: Result) -> Iterator[str]:
         yield ""
         yield from story(finding)
         yield ""
-    yield "Covered (what was seen to be right):"
-    for name, (seen, of) in result.coverage.counts().items():
-        yield f"  {name:<20} {seen:>6,} of {of:,}"
+    if result.coverage.edges:
+        yield "Covered (what was seen to be right):"
+        for name, (seen, of) in result.coverage.counts().items():
+            yield f"  {name:<20} {seen:>6,} of {of:,}"
     if result.others:
         yield f"{result.others} differences break other rules than {result.only}; run without --only to see them."
     count = len(result.findings)
     if not result.findings:
-        yield "Everything holds." if result.only is None else f"{result.only} holds."
+        yield "Everything holds." if result.only is None else f"Nothing breaks {result.only}."
     elif result.complete:
         yield f"{count} {'thing' if count == 1 else 'things'} found."
     else:
@@ -74,11 +76,29 @@ def _plain(finding: Finding) -> dict[str, object]:
         "stage": finding.stage,
         "happens_again": finding.happens_again,
         "state": finding.steps[-1].before.state.value,
-        "story": [step.input.line.decode("utf-8", "surrogateescape") for step in finding.steps],
+        "story": [_line(step.input.line) for step in finding.steps],
         "allowed": allowed(finding.steps[-1]),
         "answered": [show(answer) for answer in finding.answers],
         "mermaid": "\n".join(mermaid(finding)),
     }
+
+
+def _line(line: bytes) -> str | dict[str, str]:
+    """A line as it was said; where it is no text, in base64."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": b64encode(line).decode()}
+
+
+def line_of(told: object) -> bytes:
+    """The line that a report tells. Raises ValueError where it tells none."""
+    match told:
+        case str(text) if "\n" not in text:
+            return text.encode()
+        case {"base64": str(data)}:
+            return b64decode(data, validate=True)
+    raise ValueError("a line of a story is text without a newline, or an object with base64")
 
 
 def junit(result: Result) -> str:

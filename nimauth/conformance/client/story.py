@@ -9,13 +9,15 @@ from typing import Final
 from ...adapter import Json
 from ...vocabulary.states import STATUS, State
 from .cases import expected
-from .conform import Finding
+from .conform import MAX_STORY, Finding
 from .judge import FIELDS
 from .login import Login
 from .messages import TOKEN
 
 MAX_ANSWER: Final = 400
 """Characters of an answer that are shown."""
+HEAD: Final = 10
+"""Of a story that is too long to be told, the lines told of its beginning, and of its end."""
 
 
 def headline(finding: Finding) -> str:
@@ -23,7 +25,7 @@ def headline(finding: Finding) -> str:
     where = finding.steps[-1].before.state.value
     first, *others = finding.clauses
     also = f" (and {', '.join(clause.name for clause in others)})" if others else ""
-    return f"In state {where} the program {finding.verdict.what}. That breaks {first.name}{also}: {first.text}."
+    return f"In state {where} the program {finding.verdict}. That breaks {first.name}{also}: {first.text}."
 
 
 def story(finding: Finding) -> list[str]:
@@ -47,14 +49,18 @@ def _times(count: int) -> str:
 
 
 def _numbered(finding: Finding) -> Iterator[str]:
+    last = len(finding.steps)
     for number, step in enumerate(finding.steps, 1):
+        if HEAD < number <= last - HEAD and last > MAX_STORY:
+            if number == HEAD + 1:
+                yield f"     ... {last - 2 * HEAD} lines, which the JSON report has ..."
+            continue
         yield f"{number:3}. {step.input.step}  {show(step.input.line)}"
-        if number < len(finding.steps):
+        if number < last:
             yield f"     -> {step.answer.get('state', 'an error')}"
-    last = finding.steps[-1]
-    answered = len(finding.answers) == len(finding.steps)
-    yield f"     the table allows:  {allowed(last)}"
-    yield f"     the program:       {show(finding.answers[-1]) if answered else finding.verdict.what}"
+    answered = len(finding.answers) == last
+    yield f"     the table allows:  {allowed(finding.steps[-1])}"
+    yield f"     the program:       {show(finding.answers[-1]) if answered else finding.verdict}"
 
 
 def allowed(step: Login) -> str:
@@ -105,21 +111,22 @@ def mermaid(finding: Finding) -> Iterator[str]:
     yield "sequenceDiagram"
     for name in ("Host", "Client", "Store", "Server", "Clock"):
         yield f"    participant {name}"
-    for place, step in enumerate(finding.steps):
+    shown = finding.steps if len(finding.steps) <= MAX_STORY else finding.steps[-HEAD:]
+    for place, step in enumerate(shown):
         content = step.input.content
         sender = _FROM.get(content["in"], "Server") if content is not None else "Host"
         yield f"    {sender}->>Client: {_label(_called(step))}"
-        if place < len(finding.steps) - 1:
+        if place < len(shown) - 1:
             yield from map(_arrow, step.answer.get("out", ()))
     last = finding.steps[-1]
     done = _effects(finding.answers[-1]) if len(finding.answers) == len(finding.steps) else []
     yield from map(_arrow, done)
-    yield f"    Note over Client: {_label(f'{finding.clauses[0].name}: {finding.verdict.what}')}"
+    yield f"    Note over Client: {_label(f'{finding.clauses[0].name}: {finding.verdict}')}"
     state = last.answer.get("state")
     if state is not None:
         right = " then ".join(effect["do"] for effect in last.answer["out"]) or "nothing"
-        shown = STATUS[State(state)].value
-        yield f"    Note over Client: {_label(f'right would be: {right}, and to be in {state} ({shown})')}"
+        status = STATUS[State(state)].value
+        yield f"    Note over Client: {_label(f'right would be: {right}, and to be in {state} ({status})')}"
 
 
 def _called(step: Login) -> str:

@@ -37,9 +37,9 @@ _COMPLAINTS: Final = 2000
 class SubjectFailed(Exception):
     """The program stopped answering as it should. `answers` has those that came before."""
 
-    def __init__(self, what: str, answers: Sequence[bytes]) -> None:
-        super().__init__(what)
-        self.what, self.answers = what, list(answers)
+    def __init__(self, what: str, detail: str = "", answers: Sequence[bytes] = ()) -> None:
+        super().__init__(what, detail, answers)
+        self.what, self.detail, self.answers = what, detail, list(answers)
 
 
 class Subject(Protocol):
@@ -47,10 +47,6 @@ class Subject(Protocol):
 
     def ask(self, lines: Sequence[bytes]) -> list[bytes]:
         """One answer for each line, in order. Raises SubjectFailed."""
-        ...
-
-    def ask_one_by_one(self, lines: Sequence[bytes]) -> list[bytes]:
-        """The same, slowly: so that an answer too many is seen for what it is."""
         ...
 
     def restart(self) -> None:
@@ -66,6 +62,7 @@ class InProcess:
         self._answer: Callable[[bytes], Json] | None = None
 
     def ask(self, lines: Sequence[bytes]) -> list[bytes]:
+        """One answer for each line."""
         if self._answer is None:
             self._answer = self._factory()
         answers: list[bytes] = []
@@ -73,12 +70,11 @@ class InProcess:
             try:
                 answers.append(canonical(self._answer(line)))
             except Exception as error:
-                raise SubjectFailed(f"raises {type(error).__name__}", answers) from error
+                raise SubjectFailed("raises an exception", type(error).__name__, answers) from error
         return answers
 
-    ask_one_by_one = ask
-
     def restart(self) -> None:
+        """Make a new one."""
         self._answer = None
 
 
@@ -89,6 +85,8 @@ class Process:
         self.command = tuple(command)
         self.patience = patience
         self.startup = max(startup, patience)
+        self.told_the_token = False
+        """Whether it ever wrote the token to its standard error."""
         self._running: _Running | None = None
 
     def __enter__(self) -> Self:
@@ -98,9 +96,10 @@ class Process:
         self.restart()
 
     def ask(self, lines: Sequence[bytes]) -> list[bytes]:
+        """One answer for each line, in order. Raises SubjectFailed, and NimAuthError when it cannot be started."""
         fresh = self._running is None
         running = self._running = self._running or _Running(self.command)
-        running.say(lines)
+        running.say(b"".join(line + b"\n" for line in lines))
         answers: list[bytes] = []
         patience = self.startup if fresh else self.patience
         began = time.monotonic()
@@ -108,20 +107,14 @@ class Process:
             try:
                 answers.append(running.hear(patience))
             except SubjectFailed as failed:
-                self._running = None
-                running.end(at_once=True)
-                raise SubjectFailed(failed.what, answers) from None
+                self._end(at_once=True)
+                raise SubjectFailed(failed.what, failed.detail, answers) from None
             if fresh:
                 fresh = False
                 # From now on it is known what a start takes.
                 self.startup = min(self.startup, max(self.patience, 10 * (time.monotonic() - began)))
                 patience = self.patience
         return answers
-
-    def restart(self) -> None:
-        if self._running is not None:
-            running, self._running = self._running, None
-            running.end()
 
     def ask_one_by_one(self, lines: Sequence[bytes]) -> list[bytes]:
         """The same, with a look after each answer whether another one follows that nobody asked for."""
@@ -130,11 +123,36 @@ class Process:
             try:
                 answers += self.ask([line])
             except SubjectFailed as failed:
-                raise SubjectFailed(failed.what, answers) from None
+                raise SubjectFailed(failed.what, failed.detail, answers) from None
             if self._running is not None and self._running.has_more(LOOK):
-                self.restart()
-                raise SubjectFailed("gives more than one answer to one line", answers[:-1])
+                self._end(at_once=True)
+                raise SubjectFailed("gives more than one answer to one line", "", answers[:-1])
         return answers
+
+    def last_line(self, line: bytes) -> bytes:
+        """Say the last line of all, with no newline; the answer. Raises SubjectFailed unless the program then ends."""
+        running = self._running = self._running or _Running(self.command)
+        running.say(line)
+        running.say(None)
+        try:
+            answer = running.hear(self.startup)
+            running.end_of_itself(self.patience)
+        finally:
+            self._end(at_once=True)
+        return answer
+
+    def restart(self) -> None:
+        """End it, and begin with a fresh one at the next question."""
+        self._end(at_once=False)
+
+    def _end(self, *, at_once: bool) -> None:
+        if self._running is None:
+            return
+        try:
+            self._running.end(at_once=at_once)
+        finally:
+            self.told_the_token |= self._running.told_the_token
+            self._running = None
 
 
 class _Running:
@@ -163,6 +181,7 @@ class _Running:
         self._answers: deque[bytes] = deque()
         self._complaints = bytearray()
         self._ended = threading.Event()
+        self.told_the_token = False
         self._threads = [
             threading.Thread(target=work, args=(pipe,), daemon=True)
             for work, pipe in (
@@ -174,8 +193,9 @@ class _Running:
         for thread in self._threads:
             thread.start()
 
-    def say(self, lines: Sequence[bytes]) -> None:
-        self._lines.put(b"".join(line + b"\n" for line in lines))
+    def say(self, data: bytes | None) -> None:
+        """Write; None is the end of input."""
+        self._lines.put(data)
 
     def hear(self, patience: float) -> bytes:
         """The next answer. Raises SubjectFailed where there is none."""
@@ -184,15 +204,15 @@ class _Running:
                 chunk = self._chunks.get(timeout=patience)
             except queue.Empty:
                 raise SubjectFailed(
-                    f"does not answer within {patience:g} s (it may hang, or not flush what it writes)", ()
+                    "does not answer in time: it hangs, or does not flush what it writes", f"{patience:g} s"
                 ) from None
             if chunk is None:
                 self._chunks.put(None)  # for whoever asks again
-                raise SubjectFailed(self._how_it_ended(), ())
+                raise SubjectFailed(*self._how_it_ended())
             self._answers.extend(chunk)
         answer = self._answers.popleft()
         if len(answer) > MAX_ANSWER:
-            raise SubjectFailed(f"answers with a line of more than {MAX_ANSWER} bytes", ())
+            raise SubjectFailed(f"answers with a line of more than {MAX_ANSWER} bytes")
         return answer
 
     def has_more(self, wait: float) -> bool:
@@ -201,38 +221,51 @@ class _Running:
             self._answers.appendleft(self.hear(wait))
         return bool(self._answers)
 
+    def end_of_itself(self, patience: float) -> None:
+        """Wait for the end. Raises SubjectFailed when there is none, or none as it should be."""
+        try:
+            status = self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise SubjectFailed("does not end when its input ends", f"within {patience:g} s") from None
+        if status != 0:
+            raise SubjectFailed("does not end with exit status 0 when its input ends", f"exit status {status}")
+
     def end(self, *, at_once: bool = False) -> None:
-        """End the process and whatever it started. Bounded: what does not go is killed."""
+        """End the process and whatever it started. Bounded: what does not go is killed, or left behind."""
         self._ended.set()
         self._lines.put(None)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(0 if at_once else 0.5)
-        if sys.platform == "win32":  # pragma: no cover
-            self._process.kill()
-        else:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(5)
-        while any(thread.is_alive() for thread in self._threads[:2]):  # a reader may wait for room
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0 if at_once else 0.5)
+        finally:
+            if sys.platform == "win32":  # pragma: no cover
+                self._process.kill()
+            else:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
+        until = time.monotonic() + LAST_WORDS
+        while any(thread.is_alive() for thread in self._threads) and time.monotonic() < until:
             with suppress(queue.Empty):
-                self._chunks.get(timeout=0.05)
-        self._threads[2].join(1)
+                self._chunks.get(timeout=0.01)  # a reader may wait for room
+        if any(thread.is_alive() for thread in self._threads):
+            return  # something it started, in a session of its own, keeps the pipes open: they stay with their threads
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             assert pipe is not None
             with suppress(OSError):
                 pipe.close()
 
-    def _how_it_ended(self) -> str:
+    def _how_it_ended(self) -> tuple[str, str]:
         try:
             status = self._process.wait(LAST_WORDS)
         except subprocess.TimeoutExpired:
-            return "closes its standard output and gives no answer"
+            return "closes its standard output and gives no answer", ""
         self._threads[2].join(LAST_WORDS)
         how = f"ends with exit status {status}" if status >= 0 else f"is ended by signal {-status}"
         words = self._complaints.decode("utf-8", "replace").replace(TOKEN, "***").strip()
         said = ascii(words.rpartition("\n")[2][-300:])[1:-1]
-        return f"{how} instead of answering" + (f"; its last words: {said}" if said else "")
+        return f"{how} instead of answering", f"its last words: {said}" if said else ""
 
     def _write(self, pipe: IO[bytes]) -> None:
         while (data := self._lines.get()) is not None:
@@ -272,4 +305,5 @@ class _Running:
             if not chunk:
                 return
             self._complaints += chunk
+            self.told_the_token |= TOKEN.encode() in self._complaints
             del self._complaints[:-_COMPLAINTS]

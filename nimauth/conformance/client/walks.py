@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from ..graph import Graph
 
@@ -41,5 +43,10 @@ def walks(graph: Graph[Any, Any, Any], seed_: int, examples: int) -> Iterator[li
             at = graph.edge(at, number).target
         found.append(walk)
 
-    draw()
+    with tempfile.TemporaryDirectory() as home:  # or else hypothesis makes a directory where the user stands
+        set_hypothesis_home_dir(home)
+        try:
+            draw()
+        finally:
+            set_hypothesis_home_dir(None)
     return iter(found)

@@ -138,6 +138,7 @@ DIFFERENCES: list[tuple[str, Callable[[Json], object], Sequence[Json], str]] = [
     ("an auto login of another account", instead("connecting", *DO), (SAVED, {**AUTO, "account": "b"}), "R1"),
     ("an auto login that nobody earned", instead("connecting", *DO), (START, AUTO), "R2"),
     ("an allowed one refused", instead("un_login", {"do": "auto_login_refused", "rule": "R1"}), (SAVED, AUTO), "R9"),
+    ("a refusal without a rule", instead("un_login", {"do": "refused"}), (START, AUTO), "R2"),
     ("a refusal by a rule that does not hold", says("auto_login_refused", rule="R5"), (START, AUTO), "R2"),
     ("a logout that does not clear", without("clear"), (*ONLINE, LOGOUT), "R13"),
     ("a logout that tells nobody", without("send_logout"), (*ONLINE, LOGOUT), "R13"),
@@ -173,6 +174,11 @@ FREE: list[tuple[str, Callable[[Json], object], Sequence[Json]]] = [
     ("the kick, not the logout after it", says("auto_login_refused", rule="R4"), (*ONLINE, KICKED, LOGOUT, AUTO)),
     ("nobody ever, not the failure", says("auto_login_refused", rule="R2"), (START, LOGIN, LOST, AUTO)),
     ("the failure, not the logout", says("auto_login_refused", rule="R3"), (SAVED, LOGIN, LOST, LOGOUT, AUTO)),
+    (
+        "another login since, not another account",
+        says("auto_login_refused", rule="R3"),
+        (SAVED, {**LOGIN, "account": "b"}, OPENED, ACCEPTED, LOGOUT, AUTO),
+    ),
     ("never that one, not another", says("auto_login_refused", rule="R2"), (SAVED, {**AUTO, "account": "b"})),
 ]
 

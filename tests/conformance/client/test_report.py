@@ -157,28 +157,82 @@ def test_lines_of_input_are_played_too(tmp_path: Path, capsys: pytest.CaptureFix
     assert finding["rules"][0]["name"] == "R4"
 
 
-@pytest.mark.parametrize("content", ["{}", '{"nimauth_conformance": 1}', "\x00\x01", "[[[["])
-def test_a_file_that_is_no_story_is_told_so(content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+NO_STORIES = {
+    "empty": (b"", "is empty"),
+    "a report without findings": (b'{"nimauth_conformance": 1}', "is no report"),
+    "a story of numbers": (b'{"nimauth_conformance": 1, "findings": [{"story": [1]}]}', "is no report"),
+    "a line with a newline": (b'{"nimauth_conformance": 1, "findings": [{"story": ["a\\nb"]}]}', "is no report"),
+    "too long": (b"x" * (2**24 + 1), "is too long"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), NO_STORIES.values(), ids=NO_STORIES)
+def test_a_file_that_is_no_story_is_told_so(
+    content: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "odd"
-    file.write_text(content, "utf-8")
-    assert main(["conform", "--quiet", "--replay", str(file), "--", sys.executable, "-m", "nimauth", "adapter"]) in (
-        0,
-        1,
+    file.write_bytes(content)
+    assert conform("--replay", str(file)) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_line_that_is_no_text_is_reported_and_played_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replaces = (
+        "import sys, json\nfrom nimauth.adapter import Adapter\nadapter = Adapter()\nfor line in sys.stdin.buffer: "
     )
-    assert "Traceback" not in capsys.readouterr().err
+    replaces += "print(json.dumps(adapter.answer(line.decode('utf-8', 'replace'))), flush=True)"
+    program = ["--", sys.executable, "-c", replaces]
+    report = tmp_path / "report.json"
+    options = ["conform", "--quiet", "--max-findings", "1", "--format", "json", "-o", str(report)]
+    assert main([*options, *program]) == 1
+    story = json.loads(report.read_text("utf-8"))["findings"][0]["story"]
+    assert "base64" in story[-1]
+    assert main(["conform", "--quiet", "--replay", str(report), *program]) == 1
+    assert "not UTF-8" in capsys.readouterr().out
+
+
+def test_a_replay_of_many_accounts_walks_no_more_than_its_own_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "lines"
+    line = '{"in":"login","account":"%d","token":"t"}\n{"in":"logout"}\n'
+    file.write_text("".join(line % number for number in range(2000)))
+    right = ["conform", "--quiet", "--replay", str(file), "--", sys.executable, "-m", "nimauth", "adapter"]
+    assert main(right) == 0
+    assert "Everything holds." in capsys.readouterr().out
 
 
 def test_only_one_rule(capsys: pytest.CaptureFixture[str]) -> None:
     assert conform("--only", "R4", "--stage", "configurations") == 1
     assert conform("--only", "R1", "--stage", "configurations") == 0
     assert re.search(r"\d+ differences break other rules than R1", capsys.readouterr().out)
-    assert conform("--only", "R99") == 1
-    assert "there is no rule 'R99'; give one of R1, R2" in capsys.readouterr().err
+    assert conform("--only", "r4", "--stage", "configurations") == 1
+    with pytest.raises(SystemExit) as usage:
+        conform("--only", "R99")
+    assert usage.value.code == 2
 
 
 def test_a_command_that_cannot_be_started_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["conform", "--quiet", "--", "/nowhere/to/be/found"]) == 1
+    assert main(["conform", "--quiet", "--", "/nowhere/to/be/found"]) == 2
     assert "cannot be started" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_is_told_before_the_tests(capsys: pytest.CaptureFixture[str]) -> None:
+    assert conform("-o", "/nowhere/to/be/written") == 2
+    assert "/nowhere/to/be/written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--max-examples", "-1"], ["--max-findings", "0"], ["--timeout", "0"], ["--seed", "x"], ["--stage", "x"]],
+)
+def test_wrong_usage_is_told_in_words(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as usage:
+        conform(*options)
+    assert usage.value.code == 2
+    assert "invalid _" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("covering", ["rows", "pairs", "configurations"])
