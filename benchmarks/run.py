@@ -16,6 +16,7 @@ from typing import Any
 from nimauth.lifecycle import Lifecycle
 from nimauth.vocabulary import inputs
 
+from . import check as check_traces
 from . import conform, service
 from .contenders import CONTENDERS, Contender
 from .lifecycle import LIVES, HandWritten, check
@@ -148,6 +149,7 @@ SECTIONS: dict[str, Callable[[int], Section]] = {
     "lifecycle": lifecycle,
     "import": importing,
     "service": service.section,
+    "check": check_traces.section,
     "conform": conform.section,
 }
 """By name, what measures it in so many rounds."""

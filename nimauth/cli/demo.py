@@ -21,18 +21,20 @@ from typing import Any, Self
 
 from attrs import define, field
 
+from .. import trace as tracing
 from ..errors import NimAuthError, StoreError
 from ..service import AuthService
 from ..stores.backends import choose_backend
 from ..stores.keyring import Deadlines, KeyringStore
 from ..stores.memory import MemoryStore
+from ..trace import Recorder
 from ..transports.websocket import WebSocketTransport
 from ..vocabulary.logins import LoginInfo, Revocation
 from ..vocabulary.reasons import Cause
-from ..vocabulary.states import State
+from ..vocabulary.states import AuthStatus, State
 from .app import NAME
 from .screen import Screen, make_screen
-from .session import run_interruptible
+from .session import add_trace, run_interruptible, trace_to
 
 ACCOUNT = "anna"
 PATIENCE = 10.0
@@ -45,18 +47,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A demo needs no options."""
     parser.add_argument("--plain", action="store_true", help="plain lines, also on a terminal")
     parser.add_argument("--memory", action="store_true", help="leave the OS keyring alone and keep logins in memory")
+    add_trace(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Play every step. Gives 0 when all of them went as the rules say."""
-    return run_interruptible(_play(args))
+    with trace_to(args.trace) as trace:
+        return run_interruptible(_play(args, trace))
 
 
 class Unexpected(NimAuthError):
     """A step went otherwise than the rules say."""
 
 
-async def _play(args: argparse.Namespace) -> int:
+async def _play(args: argparse.Namespace, trace: Recorder | None) -> int:
     began = time.monotonic()
     directory = Path(tempfile.mkdtemp(prefix="nimauth-demo-"))
     profile = f"demo-{secrets.token_hex(4)}"
@@ -67,7 +71,7 @@ async def _play(args: argparse.Namespace) -> int:
         if why_memory is not None:
             screen.note(f"Logins are kept in memory, and the app restarts inside its process: {why_memory}")
         async with _Server.started() as server:
-            demo = Demo(server, screen, profile, directory if why_memory is None else None)
+            demo = Demo(server, screen, profile, directory if why_memory is None else None, trace)
             try:
                 failed = await demo.play()
             finally:
@@ -97,6 +101,8 @@ class Demo:
     screen: Screen
     profile: str
     directory: Path | None
+    trace: Recorder | None = None
+    """Records the app from outside, as the host sees it."""
     token: str = field(factory=lambda: secrets.token_urlsafe(16), repr=False)
     app: _App | None = None
     tablet: AuthService | None = None
@@ -235,7 +241,7 @@ class Demo:
         if self.app is None or self.directory is not None:
             if self.app is not None:
                 await self.app.end()
-            self.app = await _App.launched(self.server.url, self.profile, self.directory, self.screen)
+            self.app = await _App.launched(self.server.url, self.profile, self.directory, self.screen, self.trace)
         else:
             await self.app.send("end")
             await self.app.hear("ended")
@@ -352,6 +358,7 @@ class _Server(_Child):
 @define(eq=False)
 class _App(_Child):
     screen: Screen
+    trace: Recorder | None
     history: list[dict[str, Any]] = field(factory=list)
     """All that it told since the step began."""
     unseen: list[dict[str, Any]] = field(factory=list)
@@ -360,11 +367,19 @@ class _App(_Child):
     pid: int = 0
 
     @classmethod
-    async def launched(cls, url: str, profile: str, directory: Path | None, screen: Screen) -> _App:
-        return await cls.launch("nimauth.cli.app", url, profile, str(directory or ""), screen=screen)
+    async def launched(
+        cls, url: str, profile: str, directory: Path | None, screen: Screen, trace: Recorder | None
+    ) -> _App:
+        return await cls.launch("nimauth.cli.app", url, profile, str(directory or ""), screen=screen, trace=trace)
 
     async def send(self, do: str, **details: Any) -> None:
         self.history.clear()
+        if do == "start":
+            self._record(tracing.started(ACCOUNT if details["auto_login"] else None))
+        elif do == "login":
+            self._record(tracing.login(details["account"]))
+        elif do == "logout":
+            self._record(tracing.logout())
         await self.write(json.dumps({"do": do, **details}))
 
     async def login(self, token: str) -> None:
@@ -391,8 +406,15 @@ class _App(_Child):
             raise Unexpected(event["text"])
         if event["event"] == "status":
             self.screen.status(event["status"])
+            self._record(tracing.shown(AuthStatus(event["status"])))
+        elif event["event"] == "login":
+            self._record(tracing.login_result(event["ok"]))
         self.history.append(event)
         self.unseen.append(event)
+
+    def _record(self, record: tracing.Record) -> None:
+        if self.trace is not None:
+            self.trace({"t": time.time(), **record})
 
 
 # -- the keyring -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import getpass
 import sys
 
 from ..vocabulary.logins import MAX_TOKEN, LoginInfo, account_name
-from .session import add_profile, add_server, remember_server, run_interruptible, say, session, stay, watch
+from .session import add_profile, add_server, add_trace, remember_server, run_interruptible, say, session, stay, watch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_server(parser, required=True)
     parser.add_argument("--account", required=True, help="the account to log in; its token is asked for, without echo")
     add_profile(parser)
+    add_trace(parser)
 
 
 def run(args: argparse.Namespace) -> int:

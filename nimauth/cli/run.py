@@ -6,7 +6,7 @@ import argparse
 
 from ..errors import NimAuthError
 from ..vocabulary.logins import Permit
-from .session import add_profile, add_server, last_server, run_interruptible, session, stay, watch
+from .session import add_profile, add_server, add_trace, last_server, run_interruptible, session, stay, watch
 from .status import describe
 
 
@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The server is known from the last login."""
     add_server(parser, required=False)
     add_profile(parser)
+    add_trace(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..service import AuthService, SDKOptions, StatusEvent
 from ..stores.base import CredentialStore
 from ..stores.default import default_store
 from ..stores.permit import state_directory
+from ..trace import Recorder, TraceFile
 from ..transports.base import Transport
 from ..vocabulary.logins import OnlineClient
 
@@ -41,6 +42,33 @@ def add_server(parser: argparse.ArgumentParser, *, required: bool) -> None:
     parser.add_argument("--forced", action="store_true", help="log in although another device holds the place (R12)")
 
 
+def add_trace(parser: argparse.ArgumentParser) -> None:
+    """Where to record what is called and shown."""
+    parser.add_argument(
+        "--trace", type=Path, metavar="FILE", help="append a trace to this file, for nimauth check; it holds no token"
+    )
+
+
+@contextlib.contextmanager
+def trace_to(path: Path | None) -> Iterator[Recorder | None]:
+    """Records into this file. Where it is new, only its owner may read it: it tells who logs in, and when."""
+    if path is None:
+        yield None
+        return
+    with open(path, "a", encoding="ascii", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        if not _ends_with_a_line(path):
+            file.write("\n")  # whoever wrote here before was cut off
+        yield TraceFile(file)
+
+
+def _ends_with_a_line(path: Path) -> bool:
+    if not path.is_file() or path.stat().st_size == 0:
+        return True
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
 def transport_for(url: str, app_key: str) -> Transport:
     """The transport that speaks this URL's scheme. Raises ValueError when there is none."""
     if url.partition("://")[0].lower() not in ("ws", "wss"):
@@ -61,15 +89,17 @@ async def open_store(profile: str) -> CredentialStore:
 @contextlib.asynccontextmanager
 async def session(args: argparse.Namespace, url: str, app_key: str) -> AsyncIterator[AuthService]:
     """A service that tells what happens to its local data."""
-    service = AuthService(
-        transport_for(url, app_key),
-        await open_store(args.profile),
-        SDKOptions(forced=args.forced),
-        open_local_data=lambda account: say(f"local data of {account} is open"),
-        close_local_data=lambda: say("local data is closed"),
-    )
-    async with service:
-        yield service
+    with trace_to(args.trace) as trace:
+        service = AuthService(
+            transport_for(url, app_key),
+            await open_store(args.profile),
+            SDKOptions(forced=args.forced),
+            open_local_data=lambda account: say(f"local data of {account} is open"),
+            close_local_data=lambda: say("local data is closed"),
+            trace=trace,
+        )
+        async with service:
+            yield service
 
 
 def watch(auth: AuthService) -> None:

@@ -22,6 +22,7 @@ from typing import Any, Final, Self
 
 from attrs import define, evolve, field, frozen
 
+from .. import trace as tracing
 from ..errors import IllegalState, LoginCancelled, LoginFailed, StoreError, StoreInUse, StoreUnavailable
 from ..lifecycle import Lifecycle
 from ..stores.base import CredentialStore
@@ -100,6 +101,9 @@ class AuthService:
     """Called with the account when its local data may be used (R9). What it raises is logged."""
     close_local_data: Callable[[], Awaitable[None] | None] | None = field(default=None, kw_only=True)
     """Called when the local data must be closed (R13)."""
+    trace: tracing.Recorder | None = field(default=None, kw_only=True)
+    """Records what is called and shown, for `nimauth check`; a `trace.TraceFile`, or whatever takes a dict. Given up,
+    with one log record, when it raises."""
     _random: Callable[[float, float], float] = field(default=random.uniform, kw_only=True, alias="random")
     _clock: Callable[[], float] = field(default=time.time, kw_only=True, alias="clock")
 
@@ -174,8 +178,10 @@ class AuthService:
         self._lifecycle = self._new_lifecycle(permit)
         self._statuses = Stream(StatusEvent(STATUS[State.UN_LOGIN], State.UN_LOGIN))
         if refusal is not None or not auto_login:
+            self._record(tracing.started(None))
             return refusal
         account = login.account if login is not None else permit.account or ""
+        self._record(tracing.started(account or None))
         for effect in await self._ask(inputs.auto_login(account), login):
             if isinstance(effect, effects.AutoLoginRefused):
                 return AutoLoginRefusal(effect.rule, self.revocation)
@@ -492,7 +498,10 @@ class AuthService:
             case effects.Save():
                 await self._save()
             case effects.Clear(cause):
-                await self._clear(cause)
+                try:
+                    await self._clear(cause)
+                finally:
+                    self._record_call(cause)
             case effects.OpenLocalData(account):
                 await self._call_hook(self.open_local_data, account)
             case effects.CloseLocalData():
@@ -501,7 +510,8 @@ class AuthService:
                 self._arm_retry(code)
             case effects.DisarmRetry():
                 self._disarm_retry()
-            case effects.LoginResult():
+            case effects.LoginResult(ok):
+                self._record(tracing.login_result(ok))
                 if self._manual is not None and not self._manual.done():
                     self._manual.set_result(effect)
             case effects.AutoLoginRefused(rule):
@@ -516,9 +526,27 @@ class AuthService:
         retry_in = self._retry.when() - asyncio.get_running_loop().time() if self._retry is not None else None
         if state in IDLE or state in ENDED:
             self._login = self._manual = None
+        self._record(tracing.shown(effect.status))
         self._statuses.publish(
             StatusEvent(STATUS[state], state, account, effect.reason, effect.code, effect.text, retry_in)
         )
+
+    def _record_call(self, cause: Cause) -> None:
+        """A call is recorded once it has voided what was saved: if the process dies before that, nothing was called."""
+        if cause is Cause.LOGGED_OUT:
+            self._record(tracing.logout())
+        elif cause is Cause.LOGIN_STARTED:
+            assert self._login is not None
+            self._record(tracing.login(self._login.account))
+
+    def _record(self, record: tracing.Record) -> None:
+        if self.trace is None:
+            return
+        try:
+            self.trace({"t": self._clock(), **record})
+        except Exception as error:  # a trace never disturbs a login
+            self.trace = None
+            report("the trace cannot be written and is given up; the login goes on", error)
 
     def _close_link(self) -> None:
         if self._connection is not None:
