@@ -183,7 +183,7 @@ class _Running:
         self._ended = threading.Event()
         self.told_the_token = False
         self._threads = [
-            threading.Thread(target=work, args=(pipe,), daemon=True)
+            threading.Thread(target=self._work, args=(work, pipe), daemon=True)
             for work, pipe in (
                 (self._write, self._process.stdin),
                 (self._read, self._process.stdout),
@@ -249,12 +249,8 @@ class _Running:
         while any(thread.is_alive() for thread in self._threads) and time.monotonic() < until:
             with suppress(queue.Empty):
                 self._chunks.get(timeout=0.01)  # a reader may wait for room
-        if any(thread.is_alive() for thread in self._threads):
-            return  # something it started, in a session of its own, keeps the pipes open: they stay with their threads
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            assert pipe is not None
-            with suppress(OSError):
-                pipe.close()
+        # A thread that is still there waits for something that the program started in a session of its own, and that
+        # keeps a pipe open: it ends with that.
 
     def _how_it_ended(self) -> tuple[str, str]:
         try:
@@ -267,6 +263,13 @@ class _Running:
         said = ascii(words.rpartition("\n")[2][-300:])[1:-1]
         return f"{how} instead of answering", f"its last words: {said}" if said else ""
 
+    def _work(self, work: Callable[[IO[bytes]], None], pipe: IO[bytes]) -> None:
+        try:
+            work(pipe)
+        finally:
+            with suppress(OSError):
+                pipe.close()
+
     def _write(self, pipe: IO[bytes]) -> None:
         while (data := self._lines.get()) is not None:
             view = memoryview(data)
@@ -275,8 +278,6 @@ class _Running:
                     view = view[pipe.write(view) :]
                 except (OSError, ValueError):
                     return  # nobody reads any more
-        with suppress(OSError):
-            pipe.close()
 
     def _read(self, pipe: IO[bytes]) -> None:
         rest = b""
