@@ -11,9 +11,9 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..conformance.spellings import Family
 from ..conformance.traces import Checker, Coverage, Finding, Report, What
-from ..conformance.traces_tolerances import DEFAULT, Tolerance
+from ..conformance.traces.spellings import Family
+from ..conformance.traces.tolerances import DEFAULT, Tolerance
 from ..engine import Row
 from ..trace import Kind
 

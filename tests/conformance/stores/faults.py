@@ -17,8 +17,8 @@ from attrs import frozen
 from filelock import FileLock
 
 from nimauth.conformance import Clause, StoreConformance
-from nimauth.conformance import store_clauses as S
-from nimauth.conformance.store_sharing import RIVALS
+from nimauth.conformance.store import contract as S
+from nimauth.conformance.store.sharing import RIVALS
 from nimauth.errors import StoreError, StoreInUse, StoreUnavailable, ValueRefused
 from nimauth.vocabulary.logins import AuthType, LoginInfo, Permit, Revocation
 from nimauth.vocabulary.reasons import Cause

@@ -12,8 +12,8 @@ import pytest
 
 import nimauth
 from nimauth.conformance import StoreConformance
-from nimauth.conformance.store_clauses import CLAUSES
-from nimauth.conformance.store_keeping import Keeping
+from nimauth.conformance.store.contract import CLAUSES
+from nimauth.conformance.store.keeping import Keeping
 
 from .filestore import FileStore
 

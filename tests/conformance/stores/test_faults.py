@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nimauth.conformance import Broken, StoreConformance
-from nimauth.conformance.store_clauses import CLAUSES
-from nimauth.conformance.store_stage import MARK
+from nimauth.conformance.store.contract import CLAUSES
+from nimauth.conformance.store.stage import MARK
 
 from . import test_stores
 from .faults import FAULTS, BlocksTheLoop, Fault

@@ -10,9 +10,10 @@ from unittest import SkipTest
 import pytest
 
 import nimauth
-from nimauth.conformance import Broken, StoreConformance, store_process
-from nimauth.conformance.store_process import Gone, NoChild, Remote
-from nimauth.conformance.store_stage import login_of
+from nimauth.conformance import Broken, StoreConformance
+from nimauth.conformance.store import process as store_process
+from nimauth.conformance.store.process import Gone, NoChild, Remote
+from nimauth.conformance.store.stage import login_of
 from nimauth.errors import StoreUnavailable
 
 from . import test_stores

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from nimauth import trace
 from nimauth.conformance.traces import Checker, Report
-from nimauth.conformance.traces_tolerances import DEFAULT, Tolerance
+from nimauth.conformance.traces.tolerances import DEFAULT, Tolerance
 from nimauth.errors import IllegalState
 from nimauth.lifecycle import Lifecycle
 from nimauth.vocabulary import effects, inputs

@@ -7,9 +7,9 @@ from itertools import chain, combinations
 
 import pytest
 
-from nimauth.conformance.spellings import SPELLINGS, Family, Spelling
 from nimauth.conformance.traces import Checker
-from nimauth.conformance.traces_machine import HIDDEN
+from nimauth.conformance.traces.machine import HIDDEN
+from nimauth.conformance.traces.spellings import SPELLINGS, Family, Spelling
 from nimauth.trace import Kind
 from nimauth.vocabulary.inputs import Event
 from nimauth.vocabulary.states import STATUS, State

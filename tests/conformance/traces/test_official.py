@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nimauth.conformance.traces import Checker
-from nimauth.conformance.traces_tolerances import DEFAULT, Tolerance
+from nimauth.conformance.traces.tolerances import DEFAULT, Tolerance
 from nimauth.vocabulary.states import State
 
 DATA = Path(__file__).parent / "data"

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nimauth.conformance import traces_reading
 from nimauth.conformance.traces import MAX_FINDINGS, Checker, Report, What
-from nimauth.conformance.traces_reading import MAX_BLANK, MAX_ENDLESS, MAX_LINE
+from nimauth.conformance.traces import reading as traces_reading
+from nimauth.conformance.traces.reading import MAX_BLANK, MAX_ENDLESS, MAX_LINE
 
 from .lives import checker
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nimauth.conformance.spellings import BY_NAME, BY_NUMBER, SPELLINGS, Family, spelled
-from nimauth.conformance.traces_tolerances import Tolerance
+from nimauth.conformance.traces.spellings import BY_NAME, BY_NUMBER, SPELLINGS, Family, spelled
+from nimauth.conformance.traces.tolerances import Tolerance
 from nimauth.trace import Kind
 from nimauth.vocabulary.states import STATUS, AuthStatus, State
 

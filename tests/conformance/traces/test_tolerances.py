@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from nimauth.conformance.traces_tolerances import DEFAULT, TEXT, Tolerance
+from nimauth.conformance.traces.tolerances import DEFAULT, TEXT, Tolerance
 
 from .lives import STRICT, check, life
 from .test_broken import ALL, NOT_OK, OK, ON, OUT, Told, by_hand, lines_of, login, start

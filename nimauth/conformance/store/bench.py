@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
-from ..stores.base import CredentialStore
-from ..vocabulary.logins import LoginInfo
-from . import store_clauses as S  # noqa: N812
-from .clauses import Broken, Clause, require
-from .store_process import Remote
-from .store_stage import SECRETS, Stage
-from .watch import Complaints, Stuck, every_log_record, run_guarded
+from ...stores.base import CredentialStore
+from ...vocabulary.logins import LoginInfo
+from ..clauses import Broken, Clause, require
+from ..watch import Complaints, Stuck, every_log_record, run_guarded
+from . import contract as S  # noqa: N812
+from .process import Remote
+from .stage import SECRETS, Stage
 
 T = TypeVar("T")
 

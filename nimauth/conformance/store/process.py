@@ -1,4 +1,4 @@
-"""Stores in processes of their own: started, told what to do, and killed. store_child.py is the other side."""
+"""Stores in processes of their own: started, told what to do, and killed. child.py is the other side."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from typing import IO, Any, BinaryIO, Final, Self
 
 from attrs import define, field, frozen
 
-from .. import errors
-from ..vocabulary.logins import LoginInfo
-from . import store_clauses as S  # noqa: N812
-from .clauses import Broken
-from .store_stage import flaw_of, from_json, short, to_json
+from ... import errors
+from ...vocabulary.logins import LoginInfo
+from ..clauses import Broken
+from . import contract as S  # noqa: N812
+from .stage import flaw_of, from_json, short, to_json
 
 Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ CAN_FILL: Final = hasattr(os, "fork")
 
 _COMMAND: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from nimauth.conformance.store_child import main; main(sys.argv[2])"
+    "from nimauth.conformance.store.child import main; main(sys.argv[2])"
 )
 _START: Final = 60.0
 """How long a child may take to be there, in seconds."""

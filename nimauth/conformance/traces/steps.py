@@ -16,12 +16,12 @@ from typing import Final, NamedTuple
 
 from attrs import frozen
 
-from ..trace import Kind
-from ..vocabulary.rules import Rule
-from ..vocabulary.states import BETWEEN_TRIES, ENDED, IDLE, ONLINE, UNDER_WAY, State
+from ...trace import Kind
+from ...vocabulary.rules import Rule
+from ...vocabulary.states import BETWEEN_TRIES, ENDED, IDLE, ONLINE, UNDER_WAY, State
+from .machine import Machine, Step
 from .spellings import Spelling
-from .traces_machine import Machine, Step
-from .traces_tolerances import Tolerance
+from .tolerances import Tolerance
 
 MAX_NAMES: Final = 8
 """So many accounts are told apart at a time. Where more are in question, one is taken for unknown: from there on the

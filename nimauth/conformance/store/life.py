@@ -8,12 +8,12 @@ from typing import Any, Final
 from attrs import define, field
 from hypothesis import strategies as st
 
-from ..errors import ValueRefused
-from ..vocabulary.logins import AuthType, LoginInfo, Permit, Revocation
-from ..vocabulary.reasons import Cause
-from . import store_clauses as S  # noqa: N812
-from .clauses import Clause
-from .store_stage import MARK, Answer, Stage, Watched, login_of, named, revocation_of, same_time
+from ...errors import ValueRefused
+from ...vocabulary.logins import AuthType, LoginInfo, Permit, Revocation
+from ...vocabulary.reasons import Cause
+from ..clauses import Clause
+from . import contract as S  # noqa: N812
+from .stage import MARK, Answer, Stage, Watched, login_of, named, revocation_of, same_time
 
 ACCOUNTS: Final = ("anna", "Anna", "ben")
 """Two that some stores take for one, and another."""

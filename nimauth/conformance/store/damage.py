@@ -11,15 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import StoreError
-from ..vocabulary.logins import LoginInfo
-from ..vocabulary.reasons import Cause
-from . import store_clauses as S  # noqa: N812
-from .clauses import Broken, Clause
-from .store_bench import StoreBench
-from .store_life import Life
-from .store_process import CAN_FILL, Gone
-from .store_stage import MARK, Answer, Stage, Watched, login_of, named, revocation_of
+from ...errors import StoreError
+from ...vocabulary.logins import LoginInfo
+from ...vocabulary.reasons import Cause
+from ..clauses import Broken, Clause
+from . import contract as S  # noqa: N812
+from .bench import StoreBench
+from .life import Life
+from .process import CAN_FILL, Gone
+from .stage import MARK, Answer, Stage, Watched, login_of, named, revocation_of
 
 ANNA: Final = login_of("anna")
 BEN: Final = login_of("ben")

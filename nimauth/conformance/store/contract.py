@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from .clauses import Clause
+from ..clauses import Clause
 
 NOBODY: Final = Clause("S1", "where nothing was ever saved, open gives Permit() and load raises StoreError")
 KEPT: Final = Clause(

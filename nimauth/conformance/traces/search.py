@@ -14,11 +14,11 @@ from typing import Final, NamedTuple
 
 from attrs import define, field
 
-from ..trace import Kind
-from ..vocabulary.states import State
+from ...trace import Kind
+from ...vocabulary.states import State
 from .spellings import Spelling
-from .traces_steps import MAX_NAMES, NEW, UNKNOWN, Call, Configuration, Due, Steps, Symbol, Who
-from .traces_tolerances import Tolerance
+from .steps import MAX_NAMES, NEW, UNKNOWN, Call, Configuration, Due, Steps, Symbol, Who
+from .tolerances import Tolerance
 
 MAX_REMEMBERED: Final = 400_000
 """About so many configurations are held in all the subsets that are remembered; then it begins anew."""

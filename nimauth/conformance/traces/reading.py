@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from attrs import define, field
 
-from ..trace import Kind
+from ...trace import Kind
 from .spellings import BY_NAME, BY_NUMBER, Family, Spelling, spelled
 
 MAX_LINE: Final = 65536

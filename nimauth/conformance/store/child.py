@@ -1,6 +1,6 @@
 """A store in a process of its own, which does as it is told line by line, and dies at the n-th thing it writes.
 
-This is the child's side; store_process.py has the other. Nothing here is for use in a process that is to live on.
+This is the child's side; process.py has the other. Nothing here is for use in a process that is to live on.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from attrs import define
 
-from ..errors import StoreError
-from ..vocabulary.logins import Revocation
-from ..vocabulary.reasons import Cause
-from .store_stage import SECRETS, from_json, shown_in_locals, to_json
+from ...errors import StoreError
+from ...vocabulary.logins import Revocation
+from ...vocabulary.reasons import Cause
+from .stage import SECRETS, from_json, shown_in_locals, to_json
 
 if TYPE_CHECKING:
-    from ..stores.base import CredentialStore
-    from .store_bench import StoreBench
+    from ...stores.base import CredentialStore
+    from .bench import StoreBench
 
 Json = dict[str, Any]
 

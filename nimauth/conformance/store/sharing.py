@@ -10,15 +10,15 @@ from typing import Any, Final
 from attrs import define, frozen
 from hypothesis import strategies as st
 
-from ..errors import StoreError, StoreInUse
-from ..vocabulary.logins import LoginInfo
-from ..vocabulary.reasons import Cause
-from . import store_clauses as S  # noqa: N812
-from .clauses import Broken, Clause, require
-from .store_bench import StoreBench
-from .store_life import Life
-from .store_process import Gone, Remote
-from .store_stage import Answer, Stage, Watched, login_of, named, revocation_of
+from ...errors import StoreError, StoreInUse
+from ...vocabulary.logins import LoginInfo
+from ...vocabulary.reasons import Cause
+from ..clauses import Broken, Clause, require
+from . import contract as S  # noqa: N812
+from .bench import StoreBench
+from .life import Life
+from .process import Gone, Remote
+from .stage import Answer, Stage, Watched, login_of, named, revocation_of
 
 RIVALS: Final = 3
 """So many threads, or processes, want the store at the same moment."""

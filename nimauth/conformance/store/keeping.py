@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from ..vocabulary.logins import MAX_ACCOUNT, MAX_LOGIN_EXT, MAX_TOKEN, LoginInfo, Revocation
-from ..vocabulary.reasons import Cause
-from . import store_clauses as S  # noqa: N812
-from .clauses import require
-from .store_bench import StoreBench, renamed
-from .store_life import KINDS, Life, Step, histories, live
-from .store_stage import MARK, Stage, is_account, login_of, revocation_of
+from ...vocabulary.logins import MAX_ACCOUNT, MAX_LOGIN_EXT, MAX_TOKEN, LoginInfo, Revocation
+from ...vocabulary.reasons import Cause
+from ..clauses import require
+from . import contract as S  # noqa: N812
+from .bench import StoreBench, renamed
+from .life import KINDS, Life, Step, histories, live
+from .stage import MARK, Stage, is_account, login_of, revocation_of
 
 STEPS: Final[tuple[Step, ...]] = (("save", "anna"), ("save", "ben"), ("revoke", Cause.DISPLACED), ("restart",))
 

@@ -12,16 +12,16 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from ..errors import StoreError
-from ..vocabulary.reasons import Cause
-from . import store_clauses as S  # noqa: N812
-from .clauses import Broken, Clause, require
-from .store_bench import StoreBench, renamed
-from .store_child import Fuse
-from .store_life import Life, Model
-from .store_process import Gone, Remote
-from .store_stage import Answer, Died, Stage, Watched, login_of, named, revocation_of
-from .watch import Census, every_complaint, settle
+from ...errors import StoreError
+from ...vocabulary.reasons import Cause
+from ..clauses import Broken, Clause, require
+from ..watch import Census, every_complaint, settle
+from . import contract as S  # noqa: N812
+from .bench import StoreBench, renamed
+from .child import Fuse
+from .life import Life, Model
+from .process import Gone, Remote
+from .stage import Answer, Died, Stage, Watched, login_of, named, revocation_of
 
 MANY: Final = 200
 """So many awaits no call has."""

@@ -17,18 +17,18 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from ..engine import Row
-from ..lifecycle import Lifecycle
-from ..trace import Kind
-from ..vocabulary.rules import Rule
-from ..vocabulary.states import State
+from ...engine import Row
+from ...lifecycle import Lifecycle
+from ...trace import Kind
+from ...vocabulary.rules import Rule
+from ...vocabulary.states import State
+from .machine import Machine
+from .reading import BadLine, Line, Reader, Unreadable, Untold, lines_of
+from .search import MAX_REMEMBERED, STATE_BITS, Move, Search, Subset, Used
 from .spellings import Family, Spelling
-from .traces_machine import Machine
-from .traces_reading import BadLine, Line, Reader, Unreadable, Untold, lines_of
-from .traces_search import MAX_REMEMBERED, STATE_BITS, Move, Search, Subset, Used
-from .traces_steps import ANYBODY, CALLS, NEW, RESULTS, Call, Steps, Symbol
-from .traces_tolerances import DEFAULT, Tolerance
-from .traces_why import allowed, why
+from .steps import ANYBODY, CALLS, NEW, RESULTS, Call, Steps, Symbol
+from .tolerances import DEFAULT, Tolerance
+from .why import allowed, why
 
 LOOK_AHEAD: Final = 8192
 """So many lines are read ahead, to see which kinds of call a trace tells of: they are recorded from the first line on,

@@ -11,13 +11,13 @@ from typing import Any, Final, Generic, TypeVar
 
 from attrs import define, field, frozen
 
-from ..errors import StoreError, StoreUnavailable
-from ..stores.base import CredentialStore
-from ..vocabulary.logins import AuthType, LoginInfo, Permit, Revocation, account_name
-from ..vocabulary.reasons import Cause
-from . import store_clauses as S  # noqa: N812  (S.NOBODY is clause S1)
-from .clauses import Broken, Clause, require
-from .watch import Outcome, Secrets, attempt, chain, said
+from ...errors import StoreError, StoreUnavailable
+from ...stores.base import CredentialStore
+from ...vocabulary.logins import AuthType, LoginInfo, Permit, Revocation, account_name
+from ...vocabulary.reasons import Cause
+from ..clauses import Broken, Clause, require
+from ..watch import Outcome, Secrets, attempt, chain, said
+from . import contract as S  # noqa: N812  (S.NOBODY is clause S1)
 
 T = TypeVar("T")
 

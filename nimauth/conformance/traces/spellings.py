@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
-from ..vocabulary.states import BETWEEN_TRIES, ENDED, STATUS, State
+from ...vocabulary.states import BETWEEN_TRIES, ENDED, STATUS, State
 
 
 class Family(StrEnum):

@@ -13,14 +13,14 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
-from ..engine import Program
-from ..errors import IllegalState
-from ..lifecycle import Lifecycle
-from ..vocabulary import effects, inputs
-from ..vocabulary.inputs import Event, Input
-from ..vocabulary.reasons import Cause, Reason
-from ..vocabulary.rules import Rule
-from ..vocabulary.states import STATUS, Attempt, State
+from ...engine import Program
+from ...errors import IllegalState
+from ...lifecycle import Lifecycle
+from ...vocabulary import effects, inputs
+from ...vocabulary.inputs import Event, Input
+from ...vocabulary.reasons import Cause, Reason
+from ...vocabulary.rules import Rule
+from ...vocabulary.states import STATUS, Attempt, State
 
 HIDDEN: Final[tuple[Input, ...]] = (
     inputs.CANCEL,

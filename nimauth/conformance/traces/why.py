@@ -7,14 +7,14 @@ from typing import Final
 
 from attrs import frozen
 
-from ..trace import Kind
-from ..vocabulary.rules import Rule
-from ..vocabulary.states import BETWEEN_TRIES, ENDED, IDLE, ONLINE, UNDER_WAY, AuthStatus, State
+from ...trace import Kind
+from ...vocabulary.rules import Rule
+from ...vocabulary.states import BETWEEN_TRIES, ENDED, IDLE, ONLINE, UNDER_WAY, AuthStatus, State
+from .machine import Node, status_of
+from .search import Search, Subset
 from .spellings import BY_NAME, Spelling
-from .traces_machine import Node, status_of
-from .traces_search import Search, Subset
-from .traces_steps import CALLS, NEW, RESULTS, Configuration, Due, Mood, Symbol
-from .traces_tolerances import Tolerance
+from .steps import CALLS, NEW, RESULTS, Configuration, Due, Mood, Symbol
+from .tolerances import Tolerance
 
 _SYNC: Final = frozenset({State.DATA_SYNC_START, State.DATA_SYNC_FINISH})
 _GOES_ON: Final = UNDER_WAY | ONLINE | BETWEEN_TRIES

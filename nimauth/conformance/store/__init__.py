@@ -8,15 +8,15 @@
 
 pytest finds the tests in it. They are plain methods: any other runner can call them on an instance. What a store is not
 meant to do is said in class attributes (see StoreBench), and what the suite then cannot test is skipped by name. A test
-that fails raises Broken, which names the clause; store_clauses.py and docs/stores.md list them all.
+that fails raises Broken, which names the clause; contract.py and docs/stores.md list them all.
 """
 
 from __future__ import annotations
 
-from .store_damage import Damage
-from .store_ending import Ending
-from .store_keeping import Keeping
-from .store_sharing import Sharing
+from .damage import Damage
+from .ending import Ending
+from .keeping import Keeping
+from .sharing import Sharing
 
 
 class StoreConformance(Keeping, Ending, Sharing, Damage):
