@@ -195,6 +195,8 @@ class StoreBench:
         except _Enough as enough:
             raise enough.broken from None
         except Flaky:
+            if not found:
+                raise
             raise found[-1] from None
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from ...errors import StoreError
+from ...errors import StoreError, StoreInUse
 from ...vocabulary.reasons import Cause
 from ..clauses import Broken, Clause, require
 from ..watch import Census, every_complaint, settle
@@ -282,8 +282,7 @@ class Ending(StoreBench):
                     await life.save("anna")
                     reached = await self._cut_short(life.store, "close", at, late)
                     old, life.store = life.store, stage.start()
-                    with stage.holds(S.CANCELLED, "open after another store's close was cancelled"):
-                        await life.store.open()
+                    await self._opens_soon(life.store)
                     await life.open()
                     await life.check()
                     await old.close()
@@ -292,6 +291,16 @@ class Ending(StoreBench):
                         break
 
         self._play_in_new_home(cut)
+
+    async def _opens_soon(self, store: Watched) -> None:
+        """Open when the store before has been given up, which may go on after its close was cancelled."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.within
+        # Nobody tells when, so it asks again and again.
+        while isinstance((answer := await store.call("open")).error, StoreInUse) and loop.time() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        with store.stage.holds(S.CANCELLED, f"{self.within:g} s after another store's close was cancelled, open"):
+            answer.value  # noqa: B018  (raises what it raised)
 
     async def _cut_short(self, store: Watched, name: str, at: int, late: bool, *args: Any) -> bool:
         """Cancel the call at its n-th await. Tells whether it came to that."""
@@ -374,6 +383,7 @@ class Ending(StoreBench):
             stage.require(not left, S.NOTHING_LEFT, f"closed stores left tasks: {', '.join(names)}")
 
         self._play_in_new_home(use)  # what is made once for the whole process is not left behind
+        gc.collect()  # what others left is not this store's
         with self._home() as home, every_complaint() as complaints:
             census = Census()
             self._run(home, use, complaints=complaints)

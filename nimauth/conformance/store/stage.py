@@ -28,7 +28,7 @@ SECRETS: Final = Secrets.of(MARK)
 LONGEST_MESSAGE: Final = 600
 """In characters. What is longer is no sentence."""
 
-_HERE: Final = Path(__file__).parent
+_HERE: Final = Path(__file__).parents[1]
 _SENTENCES: Final = re.compile(r"[.!?] +[A-Z]\w* ")
 _STORY: Final = 14
 """So many of the last steps are told with a finding."""
@@ -298,7 +298,7 @@ def shown_in_locals(error: BaseException) -> str:
         trace = one.__traceback__
         while trace is not None:
             frame, trace = trace.tb_frame, trace.tb_next
-            if Path(frame.f_code.co_filename).parent != _HERE:
+            if _HERE not in Path(frame.f_code.co_filename).parents:
                 for name, value in frame.f_locals.items():
                     if SECRETS.shown(said(value)):
                         return f"the local {name} in {frame.f_code.co_name}"
