@@ -12,6 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from .blocking import BlockingAuthService
     from .errors import (
         IllegalState,
         LoginCancelled,
@@ -44,6 +45,7 @@ _HOMES: Final = {
         "errors": "IllegalState LoginCancelled LoginFailed NimAuthError StoreError StoreInUse StoreLocked"
         " StoreUnavailable ValueRefused",
         "lifecycle": "Lifecycle",
+        "blocking": "BlockingAuthService",
         "service": "AuthService AutoLoginRefusal SDKOptions StatusEvent",
         "stores.base": "CredentialStore",
         "stores.default": "default_store",
@@ -70,6 +72,7 @@ __all__ = [  # noqa: RUF022  (by room)
     "StoreUnavailable",
     "ValueRefused",
     "Lifecycle",
+    "BlockingAuthService",
     "AuthService",
     "AutoLoginRefusal",
     "SDKOptions",

@@ -26,7 +26,7 @@ MAX_DIGITS: Final = 15
 Json = dict[str, Any]
 T = TypeVar("T")
 
-_TOO_LONG: Final[Json] = {"error": f"the line has more than {MAX_LINE} bytes"}
+_TOO_LONG: Final = f"the line has more than {MAX_LINE} bytes"
 
 
 class Adapter:
@@ -39,10 +39,10 @@ class Adapter:
     def answer(self, line: str | bytes) -> Json:
         """The answer to one line."""
         if isinstance(line, bytes) and len(line.removesuffix(b"\n")) > MAX_LINE:
-            return _TOO_LONG
+            return {"error": _TOO_LONG}
         try:
-            session, heard = self._read(_message(line))
-        except _BadLine as error:
+            session, heard = self._read(read(line))
+        except BadLine as error:
             return {"error": str(error)}
         self.session = session
         out = [] if heard is None else self._receive(heard)
@@ -52,7 +52,7 @@ class Adapter:
         """Answer every line until the end of input, or until nobody reads the answers any more."""
         try:
             for line in _bounded(lines):
-                answer = _TOO_LONG if line is None else self.answer(line)
+                answer = {"error": _TOO_LONG} if line is None else self.answer(line)
                 answers.write(json.dumps(answer, separators=(",", ":")) + "\n")
                 answers.flush()
         except BrokenPipeError:
@@ -68,7 +68,7 @@ class Adapter:
             account = _saved(message, "auto_login")
             return self.session, None if account is None else inputs.auto_login(account)
         if name not in READERS:
-            raise _BadLine(f"'in' must be one of start, initialize, {', '.join(READERS)}")
+            raise BadLine(f"'in' must be one of start, initialize, {', '.join(READERS)}")
         return self.session, READERS[name](message)
 
     def _receive(self, heard: Input) -> list[Json]:
@@ -81,7 +81,7 @@ class Adapter:
 # -- reading: what is missing or of the wrong type is an error, what is beyond the protocol is ignored -----------------
 
 
-class _BadLine(Exception):
+class BadLine(Exception):
     """A line that is not valid. The message never repeats what the line says: there may be a token in it."""
 
 
@@ -96,18 +96,19 @@ def _bounded(lines: IO[bytes]) -> Iterator[bytes | None]:
         yield None
 
 
-def _message(line: str | bytes) -> Json:
+def read(line: str | bytes) -> Json:
+    """The object that a line is: JSON that every language understands alike. Raises BadLine."""
     try:
         text = line if isinstance(line, str) else line.decode("utf-8-sig")
         message = json.loads(text, parse_int=_number, parse_constant=_no_constant, object_pairs_hook=_object)
     except UnicodeDecodeError:
-        raise _BadLine("the line is not UTF-8") from None
+        raise BadLine("the line is not UTF-8") from None
     except json.JSONDecodeError as error:
-        raise _BadLine(f"the line is not JSON, see character {error.pos + 1}") from None
+        raise BadLine(f"the line is not JSON, see character {error.pos + 1}") from None
     except RecursionError:
-        raise _BadLine("the line is nested too deeply") from None
+        raise BadLine("the line is nested too deeply") from None
     if not isinstance(message, dict):
-        raise _BadLine("the line must be a JSON object")
+        raise BadLine("the line must be a JSON object")
     return message
 
 
@@ -116,14 +117,14 @@ def _number(digits: str) -> int | float:
 
 
 def _no_constant(_: str) -> NoReturn:
-    raise _BadLine("NaN and Infinity are not JSON")
+    raise BadLine("NaN and Infinity are not JSON")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Json:
     """Of two values for one name, languages take the first, the last or neither."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _BadLine("an object gives the same name twice")
+        raise BadLine("an object gives the same name twice")
     return found
 
 
@@ -138,7 +139,7 @@ _KINDS: Final = {
 def _field(message: Json, name: str, kind: type[T]) -> T:
     value = message.get(name)
     if type(value) is not kind:  # isinstance would take true for a number
-        raise _BadLine(f"{name!r} must be {_KINDS[kind]}")
+        raise BadLine(f"{name!r} must be {_KINDS[kind]}")
     return value
 
 
@@ -147,9 +148,9 @@ def _account(message: Json) -> str:
     _field(message, "token", str)
     account = _field(message, "account", str)
     if not account:
-        raise _BadLine("'account' must not be empty")
+        raise BadLine("'account' must not be empty")
     if any("\ud800" <= character <= "\udfff" for character in account):
-        raise _BadLine("'account' has half a surrogate pair in it, which is no character")
+        raise BadLine("'account' has half a surrogate pair in it, which is no character")
     return account
 
 
@@ -161,7 +162,7 @@ def _saved(message: Json, name: str) -> str | None:
 def _login(message: Json) -> Input:
     account = _account(message)
     if "auth_type" in message and _field(message, "auth_type", int) not in (0, 1, 2):
-        raise _BadLine("'auth_type' must be 0, 1 or 2")
+        raise BadLine("'auth_type' must be 0, 1 or 2")
     return inputs.login(account)
 
 
@@ -186,7 +187,7 @@ _ENDS: Final = {
 def _ended(message: Json) -> Input:
     reason = _ENDS.get(_field(message, "reason", str))
     if reason is None:
-        raise _BadLine(f"'reason' must be one of {', '.join(_ENDS)}")
+        raise BadLine(f"'reason' must be one of {', '.join(_ENDS)}")
     return inputs.ended(reason)
 
 

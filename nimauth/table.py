@@ -265,6 +265,16 @@ TABLE: Final = (
 )
 
 
+_RULES: Final = {
+    (str(event), str(source), row.when): row.rules for row in TABLE for event in row.events for source in row.sources
+}
+
+
+def rules_of(event: str, source: object, when: Iterable[object]) -> tuple[Rule, ...]:
+    """The rules that a row serves, by one of its events, one of its sources, and its guards; none for no row."""
+    return _RULES.get((event, str(source), tuple(map(str, when))), ())
+
+
 def declare(table: Iterable[Row] = TABLE) -> Machine:
     """The table as a `transitions` Machine: effects run before the state moves, entering a state publishes it."""
     return Machine(

@@ -20,16 +20,19 @@ pickle. See docs/engine.md.
 
 from .compiler import compile_machine, runs, trigger
 from .errors import EngineError, NotAllowed, Unsupported
-from .program import Program, Refusal, Row
+from .outline import Outline, Row, outline_of
+from .program import Program, Refusal
 
 __all__ = [
     "EngineError",
     "NotAllowed",
+    "Outline",
     "Program",
     "Refusal",
     "Row",
     "Unsupported",
     "compile_machine",
+    "outline_of",
     "runs",
     "trigger",
 ]

@@ -15,13 +15,14 @@ from functools import update_wrapper, wraps
 from types import FunctionType
 from typing import Any, TypeVar
 
-from transitions import Event, Machine, State, Transition
-from transitions.core import Condition
+from attrs import evolve
+from transitions import Machine, State
 
-from .checks import check_machine, check_stock, is_async
+from .checks import check_machine, is_async
 from .errors import EngineError, NotAllowed, Unsupported
-from .program import Program, Row
-from .writer import Cases, Face, Writer
+from .outline import Callback, outline_of
+from .program import Program
+from .writer import Face, Writer
 
 Stub = TypeVar("Stub", bound=Callable[..., bool])
 Session = TypeVar("Session")
@@ -69,7 +70,8 @@ def compile_machine(
     that the compiler does not know, or names something that the class does not have.
     """
     check_machine(machine)
-    cases = _cases(machine)
+    outline = outline_of(machine)
+    cases = outline.cases
     members = _members(session)
     stubs = _stubs(machine, session, members, arguments)
     faces = {stub: Face.of(stub) for stub in dict.fromkeys(stubs.values())}
@@ -99,51 +101,25 @@ def compile_machine(
     program = Program(
         name=session.__qualname__,
         triggers={event: scope[event] for event in stubs},
-        rows=tuple(row for rows in cases.values() for row in rows),
+        outline=evolve(
+            outline,
+            entering=_with_implied(machine, writer, "on_enter", outline.entering),
+            leaving=_with_implied(machine, writer, "on_exit", outline.leaving),
+        ),
         rules=dict(rules or {}),
         source=source,
         attribute=attribute,
-        cases=cases,
         collectors={event: collectors[stub] for event, stub in stubs.items()},
     )
     return program
 
 
-# -- the declaration as plain data -------------------------------------------------------------------------------------
-
-
-def _cases(machine: Machine) -> Cases:
-    """The rows by source and event."""
-    return {
-        (_value(machine, source), str.__str__(event.name)): tuple(_row(machine, event, part) for part in transitions)
-        for event in machine.events.values()
-        for source, transitions in event.transitions.items()
-    }
-
-
-def _row(machine: Machine, event: Event, transition: Transition) -> Row:
-    check_stock(transition, Transition)
-    for condition in transition.conditions:
-        check_stock(condition, Condition)
-    if transition.dest == "":
-        raise Unsupported(
-            f"{event.name} has an empty dest, which transitions takes for None here and for an error there; write None"
-        )
-    return Row(
-        event=str.__str__(event.name),  # a member of a string Enum is formatted otherwise
-        source=_value(machine, transition.source),
-        target=None if transition.dest is None else _value(machine, transition.dest),
-        guards=tuple((guard.func, guard.target) for guard in transition.conditions),
-        prepare=tuple(transition.prepare),
-        before=tuple(transition.before),
-        after=tuple(transition.after),
-    )
-
-
-def _value(machine: Machine, state: str) -> Any:
-    if state not in machine.states:
-        raise Unsupported(f"a transition names the state {state!r}, which the machine does not have; add it")
-    return machine.states[state].value
+def _with_implied(
+    machine: Machine, writer: Writer, kind: str, callbacks: Mapping[Any, tuple[Callback, ...]]
+) -> Mapping[Any, tuple[Callback, ...]]:
+    """Together with the methods of the class that `transitions` finds by their names."""
+    states = machine.states.values()
+    return {state.value: (*callbacks[state.value], *writer.implied(kind, state)) for state in states}
 
 
 def _ignores(machine: Machine, state: State) -> bool:

@@ -3,35 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from enum import Enum
 from typing import Any
 
 from attrs import field, frozen
 
 from .errors import EngineError, NotAllowed
-
-Callback = str | Callable[..., Any]
-State = str | Enum
-
-
-def name_of(callback: Callback) -> str:
-    """How a callback is called in messages."""
-    return callback if isinstance(callback, str) else getattr(callback, "__qualname__", repr(callback))
-
-
-@frozen
-class Row:
-    """One transition of the declaration, as plain data."""
-
-    event: str
-    source: State
-    target: State | None
-    """None: the state stays, and no exit or enter callback runs."""
-    guards: tuple[tuple[Callback, bool], ...] = ()
-    """Each guard with the answer that it must give."""
-    prepare: tuple[Callback, ...] = ()
-    before: tuple[Callback, ...] = ()
-    after: tuple[Callback, ...] = ()
+from .outline import Outline, Row, State, name_of
 
 
 @frozen
@@ -62,23 +39,27 @@ class Program:
     name: str
     triggers: Mapping[str, Callable[..., bool]] = field(repr=False)
     """The generated functions by event; the session is the first argument. They answer whether a row was taken."""
-    rows: tuple[Row, ...] = field(repr=False)
+    outline: Outline = field(repr=False)
+    """The declaration as plain data, for drawings and proofs."""
     rules: Mapping[str, str] = field(repr=False)
     """What each guard enforces, by the guard's name."""
     source: str = field(repr=False)
     """The generated Python, as tracebacks show it."""
     _attribute: str = field(repr=False, alias="attribute")
-    _cases: Mapping[tuple[State, str], tuple[Row, ...]] = field(repr=False, alias="cases")
-    """The rows by source and event."""
     _collectors: Mapping[str, Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]] = field(
         repr=False, alias="collectors"
     )
     """By event, what turns a trigger's arguments into those of its callbacks."""
 
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All the rows, in the order in which they are tried."""
+        return self.outline.rows
+
     def allowed(self, session: object) -> tuple[str, ...]:
         """The events that have a row in the session's present state, whatever their guards would say."""
         state = getattr(session, self._attribute)
-        return tuple(event for event in self.triggers if self._cases.get((state, event)))
+        return tuple(event for event in self.triggers if self.outline.cases.get((state, event)))
 
     def explain(self, session: object, event: str, *args: Any, **kwargs: Any) -> Refusal | None:
         """Why `event` with these arguments would be refused now; None if a row would take it.
@@ -105,7 +86,7 @@ class Program:
 
     def taken(self, session: object, event: str, *args: Any, **kwargs: Any) -> Row | None:
         """The row that would take `event` with these arguments now; None if it would be refused. Guards are called."""
-        rows = self._cases.get((getattr(session, self._attribute), event), ())
+        rows = self.outline.cases.get((getattr(session, self._attribute), event), ())
         verdicts = self._verdicts(session, event, args, kwargs)
         return next((row for row, refusal in zip(rows, verdicts, strict=True) if refusal is None), None)
 
@@ -116,7 +97,7 @@ class Program:
         if event not in self.triggers:
             raise EngineError(f"{self.name} has no event {event!r}; its events are {', '.join(self.triggers)}")
         args, kwargs = self._collectors[event](session, *args, **kwargs)
-        for row in self._cases.get((getattr(session, self._attribute), event), ()):
+        for row in self.outline.cases.get((getattr(session, self._attribute), event), ()):
             yield self._failing(session, row, args, kwargs)
 
     def _failing(self, session: object, row: Row, args: Any, kwargs: Any) -> Refusal | None:

@@ -13,11 +13,9 @@ from transitions import Machine, State
 
 from .checks import check_name, is_async
 from .errors import Unsupported
-from .program import Callback, Row, name_of
+from .outline import Callback, Cases, Row, name_of
 
 Collector = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
-Cases = Mapping[tuple[Any, str], tuple[Row, ...]]
-
 
 _Parameter = inspect.Parameter
 _FORWARDED: dict[Any, str] = {
@@ -124,9 +122,9 @@ class Writer:
         steps = self._calls([*machine.before_state_change, *row.before], arguments)
         if row.target is not None:
             source, target = self._states[row.source], self._states[row.target]
-            steps += self._calls([*source.on_exit, *self._implied("on_exit", source)], arguments)
+            steps += self._calls([*source.on_exit, *self.implied("on_exit", source)], arguments)
             steps.append(f"{self._attribute} = {self._literal(row.target)}")
-            steps += self._calls([*target.on_enter, *self._implied("on_enter", target)], arguments)
+            steps += self._calls([*target.on_enter, *self.implied("on_enter", target)], arguments)
             if target.final:
                 steps += self._calls(machine.on_final, arguments)
         steps += self._calls([*row.after, *machine.after_state_change], arguments)
@@ -138,7 +136,7 @@ class Writer:
         tests = " and ".join([f"{self._call(guard, arguments)} == {wanted}" for guard, wanted in row.guards])
         return [*head, f"if {tests}:", *[f"    {step}" for step in steps]]
 
-    def _implied(self, kind: str, state: State) -> list[str]:
+    def implied(self, kind: str, state: State) -> list[str]:
         """`transitions` finds methods called on_enter_<state> and on_exit_<state> by themselves."""
         name = f"{kind}_{state.name}"
         if name not in self._members or name in getattr(state, kind):

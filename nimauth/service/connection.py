@@ -18,20 +18,20 @@ from ..transports.base import (
     LoginRefused,
     LoginRequest,
     OnlineClients,
+    Reconnects,
     Signal,
+    Successor,
     SyncFinished,
     SyncStarted,
     Transport,
 )
+from ..transports.words import clean
 from ..vocabulary import inputs
 from ..vocabulary.inputs import Event, Input
 from .options import SDKOptions
 from .tasks import is_ours, report, spawn
 
 log = logging.getLogger("nimauth")
-
-MAX_TEXT: Final = 200
-"""How much of the wire's own words is kept, in characters."""
 
 _NO_NETWORK: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN, -abs(socket.EAI_AGAIN)})
 """What a failed connect says when this device has no network at all; see `_errnos`."""
@@ -49,7 +49,8 @@ class Listener(Protocol):
 class Connection:
     """Opens, logs in when told to, listens, and closes whatever happens.
 
-    It starts once `after` is closed: a session never has two links open.
+    It starts once `after` is closed: a session never has two links open. With `successor` it opens none but follows a
+    library that reconnects by itself.
     """
 
     __slots__ = (
@@ -65,18 +66,23 @@ class Connection:
     )
 
     def __init__(
-        self, transport: Transport, options: SDKOptions, listener: Listener, after: Connection | None = None
+        self,
+        transport: Transport,
+        options: SDKOptions,
+        listener: Listener,
+        after: Connection | None = None,
+        successor: Successor | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._listener = listener
-        self._link: Link | None = None
+        self._link: Link | None = successor
         self._begun = False
         self._farewell = False
         self._given_up = False
         self._secret = ""
         self._close_timeout = options.close_timeout
         self._request: asyncio.Future[Callable[[], Awaitable[LoginRequest]]] | None = loop.create_future()
-        self.task = spawn(self._run(transport, options, after), "nimauth-link")
+        self.task = spawn(self._run(transport, options, after, successor), "nimauth-link")
 
     # -- for the service -----------------------------------------------------------------------------------------------
 
@@ -84,6 +90,11 @@ class Connection:
     def link(self) -> Link | None:
         """The link, while it is open."""
         return self._link
+
+    def take_successor(self) -> Successor | None:
+        """The next link of a library that goes on by itself. Whoever takes it has to close it."""
+        link: object = self._link
+        return link.successor() if isinstance(link, Reconnects) else None
 
     def log_in(self, request: Callable[[], Awaitable[LoginRequest]]) -> None:
         """Send the login that `request` gives. (It may ask a token provider, so it is awaited here, off the inbox.)"""
@@ -107,17 +118,36 @@ class Connection:
 
     # -- the one task --------------------------------------------------------------------------------------------------
 
-    async def _run(self, transport: Transport, options: SDKOptions, after: Connection | None) -> None:
+    async def _run(
+        self, transport: Transport, options: SDKOptions, after: Connection | None, successor: Successor | None
+    ) -> None:
         self._begun = True
         try:
             if after is not None:
                 await after.closed()
                 after = None
             if not self._given_up:
-                await self._live(transport, options)
+                await self._live(transport, options, successor)
+                del successor
+                if isinstance(self._link, Reconnects):
+                    await asyncio.Event().wait()  # until it is given up: its successor may still be taken
+        except asyncio.CancelledError:
+            pass  # given up
+        finally:
+            self._given_up = True
+            if after is not None:
+                await after.closed()  # given up while waiting for it: whoever waits for this one waits for both
+            await self._close()
+
+    async def _live(self, transport: Transport, options: SDKOptions, successor: Successor | None) -> None:
+        """Live until the end, whichever it is, and report it."""
+        try:
+            await self._go(transport, options, successor)
         except asyncio.CancelledError as error:
-            if not is_ours(error):  # something that the transport or the token provider awaited was cancelled
-                await self._listener.hear(self, inputs.link_lost())
+            if is_ours(error):
+                raise
+            # Something that the transport or the token provider awaited was cancelled.
+            await self._listener.hear(self, inputs.link_lost())
         except (LinkFailed, LoginRefused) as failure:
             await self._report_failure(failure)
         except TimeoutError:
@@ -126,15 +156,17 @@ class Connection:
             # A transport that breaks its contract must not stop the session: to the lifecycle it is a lost link.
             report("the transport raised what it should not; the link counts as lost", error)
             await self._listener.hear(self, inputs.link_lost())
-        finally:
-            self._given_up = True
-            if after is not None:
-                await after.closed()  # given up while waiting for it: whoever waits for this one waits for both
-            await self._close()
 
-    async def _live(self, transport: Transport, options: SDKOptions) -> None:
-        async with asyncio.timeout(options.open_timeout):
-            self._link = link = await transport.open()
+    async def _go(self, transport: Transport, options: SDKOptions, successor: Successor | None) -> None:
+        if successor is None:
+            async with asyncio.timeout(options.open_timeout):
+                self._link = link = await transport.open()
+        else:
+            link = successor
+            await successor.begun()
+            await self._listener.hear(self, inputs.RECONNECTING)
+            async with asyncio.timeout(options.open_timeout):
+                await successor.opened()
         await self._listener.hear(self, inputs.LINK_OPENED)
         assert self._request is not None
         make_request = await self._request
@@ -142,7 +174,7 @@ class Connection:
         request = await make_request()
         del make_request
         self._secret = request.login.token
-        async with asyncio.timeout(options.logging_timeout):
+        async with asyncio.timeout(options.login_timeout(transport)):
             await link.login(request)
         del request
         await self._listener.hear(self, inputs.ACCEPTED)
@@ -181,10 +213,8 @@ class Connection:
         await self._listener.hear(self, heard)
 
     def _clean(self, text: str) -> str:
-        """What the wire said, fit to be shown: a server may say anything, even our own token."""
-        if self._secret:
-            text = text.replace(self._secret, "…")
-        return "".join(c if c.isprintable() else " " for c in text[:MAX_TEXT])
+        """A server may say anything, even our own token, and a transport may pass it on."""
+        return clean(text, self._secret)
 
     async def _close(self) -> None:
         link, self._link, self._secret = self._link, None, ""

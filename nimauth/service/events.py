@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..errors import StoreError
+from ..lifecycle import Lifecycle
 from ..vocabulary.logins import Revocation
 from ..vocabulary.reasons import ADVICE, Reason
 from ..vocabulary.rules import Rule
@@ -28,6 +29,8 @@ class StatusEvent:
     """What the wire said, for people: bounded, and without the token."""
     retry_in: float | None = None
     """Seconds until the next try, while one is armed."""
+    session: Lifecycle = field(kw_only=True, eq=False, repr=False)
+    """What the session knew then, for diagrams: a copy of its own. It names accounts, and never a token."""
 
     @property
     def must_log_in(self) -> bool:

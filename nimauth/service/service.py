@@ -15,7 +15,6 @@ import logging
 import math
 import random
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,19 +22,20 @@ from typing import Any, Final, Self
 from attrs import define, evolve, field, frozen
 
 from .. import trace as tracing
-from ..errors import IllegalState, LoginCancelled, LoginFailed, StoreError, StoreInUse, StoreUnavailable
+from ..errors import IllegalState, LoginCancelled, LoginFailed, StoreError
 from ..lifecycle import Lifecycle
-from ..stores.base import CredentialStore
 from ..transports.base import KickRefused, LoginRefused, LoginRequest, OnlineClients, Transport
 from ..vocabulary import effects, inputs
 from ..vocabulary.effects import Effect
 from ..vocabulary.inputs import Event, Input
-from ..vocabulary.logins import MAX_TOKEN, AuthType, LoginInfo, OnlineClient, Permit, Revocation
+from ..vocabulary.logins import MAX_TOKEN, AuthType, LoginInfo, OnlineClient, Revocation
 from ..vocabulary.reasons import ADVICE, Cause, Code, Reason
-from ..vocabulary.states import ENDED, IDLE, STATUS, Attempt, State
+from ..vocabulary.states import ENDED, IDLE, STATUS, Attempt
 from .connection import Connection
 from .events import AutoLoginRefusal, StatusEvent
+from .keeping import Keeping
 from .options import SDKOptions
+from .retry import Retry
 from .streams import Stream
 from .tasks import end, is_ours, report, spawn
 
@@ -92,8 +92,8 @@ class AuthService:
     """
 
     _transport: Transport = field(alias="transport")
-    _store: CredentialStore | None = field(default=None, alias="store")
-    """None: nothing is kept for the next start."""
+    _keeping: Keeping = field(default=None, alias="store", converter=Keeping)
+    """Made of a CredentialStore; None: nothing is kept for the next start."""
     options: SDKOptions = _DEFAULTS
     dynamic_token_provider: TokenProvider | None = field(default=None, kw_only=True)
     """Gives the token of a login with AuthType.DYNAMIC; may be a coroutine function."""
@@ -109,10 +109,6 @@ class AuthService:
 
     dropped: int = field(default=0, init=False)
     """Signals and timers that came too late or meant nothing."""
-    store_error: StoreError | None = field(default=None, init=False)
-    """What is wrong with the store, if anything: auto login may be unavailable at the next start."""
-    revocation: Revocation | None = field(default=None, init=False)
-    """Why and when the saved login became void; None while an account may be auto logged in, or nobody ever was."""
 
     _begun: bool = field(default=False, init=False)
     _lifecycle: Lifecycle | None = field(default=None, init=False)
@@ -124,28 +120,23 @@ class AuthService:
     _connection: Connection | None = field(default=None, init=False)
     _leaving: Connection | None = field(default=None, init=False)
     """The last connection that was given up; it may still be closing."""
-    _retry: asyncio.TimerHandle | None = field(default=None, init=False)
-    _failures: int = field(default=0, init=False)
-    """Tries that failed since a hint, a manual login, or a session that lasted; the back-off grows with it."""
-    _penalty_ends: float = field(default=0.0, init=False)
-    _found_in_penalty: bool = field(default=False, init=False)
+    _retry: Retry = field(init=False)
+    _follower: Connection | None = field(default=None, init=False)
+    """In place of an armed retry: it follows a library that reconnects by itself."""
     _login: LoginInfo | None = field(default=None, init=False, repr=False)
     """Who is being logged in, or online; with the token that the next attempt will send."""
     _manual: asyncio.Future[effects.LoginResult] | None = field(default=None, init=False)
     """The manual login that is under way, or that brought the present session."""
     _manual_ends: float = field(default=0.0, init=False)
     """When the manual login must have ended, on the loop's clock."""
-    _online_since: float = field(default=math.inf, init=False)
-    _unrevoked: Revocation | None = field(default=None, init=False)
-    """What the store could not void; it is tried again."""
     _step: asyncio.Timeout | None = field(default=None, init=False)
     """The deadline of the hook or the save that is running."""
-    _kept: str | None = field(default=None, init=False)
-    """Whose login the store holds, as far as we know."""
-    _device_id: str = field(default="", init=False)
     _closing: asyncio.Task[None] | None = field(default=None, init=False)
     _closers: set[asyncio.Task[Any]] = field(factory=set, init=False)
     """The tasks that wait for `aclose`. It cannot wait for them."""
+
+    def __attrs_post_init__(self) -> None:
+        self._retry = Retry(self._random, self._retry_is_due)
 
     def __repr__(self) -> str:
         state = self._lifecycle.state if self._lifecycle is not None else "not initialized"
@@ -166,21 +157,21 @@ class AuthService:
             raise IllegalState("initialize was called already; make a new service to begin again")
         self._begun = True
         try:
-            permit = await self._open_store()
-            login, refusal = await self._saved_login(permit, auto_login)
+            await self._keeping.open(self.options.device_id)
+            login, refusal = await self._saved_login(auto_login)
             if self._closing is not None:  # meanwhile; what was opened since is closed again
                 await self._close_store()
                 self._require_open()
         except BaseException:
             self._begun = False
             raise
-        self.revocation, self._kept = permit.revocation, permit.account
-        self._lifecycle = self._new_lifecycle(permit)
-        self._statuses = Stream(StatusEvent(STATUS[State.UN_LOGIN], State.UN_LOGIN))
+        self._lifecycle = self._new_lifecycle()
+        session = evolve(self._lifecycle)
+        self._statuses = Stream(StatusEvent(STATUS[session.state], session.state, session=session))
         if refusal is not None or not auto_login:
             self._record(tracing.started(None))
             return refusal
-        account = login.account if login is not None else permit.account or ""
+        account = login.account if login is not None else self._keeping.permit.account or ""
         self._record(tracing.started(account or None))
         for effect in await self._ask(inputs.auto_login(account), login):
             if isinstance(effect, effects.AutoLoginRefused):
@@ -234,7 +225,7 @@ class AuthService:
         if link is None or client not in self.online_clients.value:
             raise IllegalState(f"{client.client_id!r} is not among the online clients; take one of the present list")
         try:
-            async with asyncio.timeout(self.options.logging_timeout):
+            async with asyncio.timeout(self.options.answer_timeout):
                 await link.kick(client)
         except TimeoutError:
             raise KickRefused(Reason.NET, Code.TIMED_OUT, "the server did not answer the kick; try again") from None
@@ -248,6 +239,16 @@ class AuthService:
         """Tell that the app came to the foreground: a waiting session reconnects at once."""
         self._require_running()
         self._post(_Letter(inputs.FOREGROUND))
+
+    @property
+    def store_error(self) -> StoreError | None:
+        """What is wrong with the store, if anything: auto login may be unavailable at the next start."""
+        return self._keeping.error
+
+    @property
+    def revocation(self) -> Revocation | None:
+        """Why and when the saved login became void; None while an account may be auto logged in, or nobody ever was."""
+        return self._keeping.permit.revocation
 
     @property
     def auth_status(self) -> Stream[StatusEvent]:
@@ -301,39 +302,25 @@ class AuthService:
         if self._worker is not None and asyncio.current_task() is self._worker:
             raise IllegalState("a local-data hook cannot wait for this, which waits for the hook; start a task for it")
 
-    def _new_lifecycle(self, permit: Permit) -> Lifecycle:
+    def _new_lifecycle(self) -> Lifecycle:
+        permit = self._keeping.permit
         void = permit.revocation.cause if permit.revocation is not None else None
         return Lifecycle(permitted=permit.account, void=void, has_auto_login=self.options.has_auto_login)
 
-    async def _open_store(self) -> Permit:
-        self._device_id = self.options.device_id or uuid.uuid4().hex
-        if self._store is None:
-            return Permit()
-        permit = Permit()
-        try:
-            permit = await self._store.open()
-            self._device_id = self.options.device_id or await self._store.device_id()
-        except StoreInUse:
-            raise
-        except StoreError as error:
-            self._note(error)
-        return permit
-
     async def _saved_login(
-        self, permit: Permit, auto_login: bool | LoginInfo | None
+        self, auto_login: bool | LoginInfo | None
     ) -> tuple[LoginInfo | None, AutoLoginRefusal | None]:
         """The login to try, or why there is none. The rules are asked first: a void login is not even read."""
         if isinstance(auto_login, LoginInfo):
             return auto_login, None
-        if not auto_login or self._store is None or permit.account is None:
-            return None, AutoLoginRefusal(None, error=self.store_error) if auto_login and self.store_error else None
-        if self._new_lifecycle(permit).explain(inputs.auto_login(permit.account)) is not None:
+        account = self._keeping.permit.account
+        is_void = account is not None and self._new_lifecycle().explain(inputs.auto_login(account)) is not None
+        if not auto_login or is_void:
             return None, None
-        try:
-            return await self._store.load(permit.account), None
-        except StoreError as error:
-            self._note(error)
-            return None, AutoLoginRefusal(None, error=error)
+        login = await self._keeping.load()
+        if login is None and self.store_error is not None:
+            return None, AutoLoginRefusal(None, error=self.store_error)
+        return login, None
 
     async def _close(self) -> None:
         """What was heard before is still carried out, a revocation above all; what takes long is cut short."""
@@ -365,19 +352,7 @@ class AuthService:
             await end(listeners, grace, self._closers)  # what was published is still told
 
     async def _close_store(self) -> None:
-        if self._store is None:
-            return
-        try:
-            async with asyncio.timeout(4 * self.options.close_timeout):
-                if self._unrevoked is not None:
-                    await self._revoke(self._unrevoked)
-        except Exception as error:
-            report("a login that is void could not be revoked", error)
-        try:
-            async with asyncio.timeout(4 * self.options.close_timeout):
-                await self._store.close()
-        except Exception as error:
-            report("the store could not be closed", error)
+        await self._keeping.close(4 * self.options.close_timeout)
 
     # -- the inbox -----------------------------------------------------------------------------------------------------
 
@@ -451,29 +426,26 @@ class AuthService:
             self._login = letter.login
         if event is Event.LOGIN:
             self._manual, self._manual_ends = letter.done, letter.ends
+        if event is Event.RECONNECTING and self._follower is not None:
+            self._connection, self._follower = self._follower, None
+        elif any(isinstance(effect, effects.ArmRetry) and effect.code != Code.TOO_FREQUENT for effect in answer):
+            self._follow()
         if event is Event.ACCEPTED:
-            self._online_since = asyncio.get_running_loop().time()
+            self._retry.went_online()
         elif event is Event.LOGIN or (letter.source is None and event in (Event.NETWORK_FOUND, Event.FOREGROUND)):
-            self._failures = 0
+            self._retry.begin_anew()
 
     def _as_of_now(self, letter: _Letter) -> Input | OnlineClients | None:
         """What the letter means at the moment when it is taken; None if that is nothing any more."""
         heard, source = letter.heard, letter.source
-        if source is not None and source not in (self._connection, self._retry, self._manual):
+        if source is not None and source not in (self._connection, self._retry.timer, self._follower, self._manual):
             self.dropped += 1
             return None
         manual = self._manual
         if manual is not None and source is manual and manual.done():
             # The login ended before this came. To cancel one that succeeded is to log out.
             return inputs.LOGOUT if heard is inputs.CANCEL and manual.result().ok else None
-        if isinstance(heard, OnlineClients):
-            return heard
-        if heard.event is Event.NETWORK_LOST:
-            self._found_in_penalty = False
-        in_penalty = self._retry is not None and asyncio.get_running_loop().time() < self._penalty_ends
-        if in_penalty and heard.event in (Event.NETWORK_FOUND, Event.FOREGROUND):
-            # The server wants its minute (416): a hint does not shorten it, but what it says is not lost.
-            self._found_in_penalty |= heard.event is Event.NETWORK_FOUND
+        if isinstance(heard, Input) and self._retry.holds_back(heard.event):
             return None
         return heard
 
@@ -523,12 +495,16 @@ class AuthService:
         assert self._statuses is not None
         state = effect.state
         account = self._login.account if self._login is not None else None
-        retry_in = self._retry.when() - asyncio.get_running_loop().time() if self._retry is not None else None
+        retry_in = self._retry.due_in
         if state in IDLE or state in ENDED:
             self._login = self._manual = None
         self._record(tracing.shown(effect.status))
+        assert self._lifecycle is not None
+        session = evolve(self._lifecycle)  # which has taken no other input since this one
         self._statuses.publish(
-            StatusEvent(STATUS[state], state, account, effect.reason, effect.code, effect.text, retry_in)
+            StatusEvent(
+                STATUS[state], state, account, effect.reason, effect.code, effect.text, retry_in, session=session
+            )
         )
 
     def _record_call(self, cause: Cause) -> None:
@@ -555,36 +531,29 @@ class AuthService:
         if self._clients is not None and self._clients.value:
             self._clients.publish(())
 
-    def _arm_retry(self, code: int) -> None:
-        if self._closing is not None:
-            return
-        loop, options = asyncio.get_running_loop(), self.options
-        if loop.time() - self._online_since >= options.backoff_cap:
-            self._failures = 0  # a session that lasted; one that is cut off again and again must not be stormed
-        self._online_since = math.inf
-        ceiling = min(options.backoff_cap, options.backoff_base * 2.0 ** min(self._failures, 32))
-        delay = self._random(0.0, ceiling)  # full jitter: a server that comes back is not stormed
-        self._failures += 1
-        self._found_in_penalty = False
-        penalty = options.penalty if code == Code.TOO_FREQUENT else 0.0
-        self._penalty_ends = loop.time() + penalty
-        delay += penalty
-        self._retry = loop.call_later(delay, self._retry_is_due)
+    def _follow(self) -> None:
+        """A library that reconnects by itself is followed, not fought; this must come before its link is closed."""
+        before = self._connection
+        if before is not None and self._closing is None and (successor := before.take_successor()) is not None:
+            self._follower = Connection(self._transport, self.options, self, after=before, successor=successor)
 
-    def _retry_is_due(self) -> None:
-        heard = inputs.NETWORK_FOUND if self._found_in_penalty else inputs.RETRY_DUE
-        self._penalty_ends = 0.0
-        self._post(_Letter(heard, source=self._retry))
+    def _arm_retry(self, code: int) -> None:
+        if self._closing is None and self._follower is None:
+            self._retry.arm(code, self.options)
+
+    def _retry_is_due(self, heard: Input) -> None:
+        self._post(_Letter(heard, source=self._retry.timer))
 
     def _disarm_retry(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+        self._retry.disarm()
+        if self._follower is not None:
+            self._follower.close()
+            self._leaving, self._follower = self._follower, None
 
     async def _make_request(self, login: LoginInfo, attempt: Attempt) -> LoginRequest:
         if login.auth_type is AuthType.DYNAMIC:
             login = await self._with_dynamic_token(login)
-        return LoginRequest(login, attempt, self._device_id, self.options.forced)
+        return LoginRequest(login, attempt, self._keeping.device_id, self.options.forced)
 
     async def _with_dynamic_token(self, login: LoginInfo) -> LoginInfo:
         provider = self.dynamic_token_provider
@@ -610,38 +579,19 @@ class AuthService:
         )
 
     async def _save(self) -> None:
-        if self._store is None or self._login is None:
+        if self._login is None:  # closing has forgotten it
             return
         now = asyncio.get_running_loop().time()
         try:
             # Half of what is left of the manual login's time: the other half is for its local data.
             async with self._until(now + (self._manual_ends - now) / 2):
-                await self._store.save(self._login)
-            self.revocation = self.store_error = self._unrevoked = None
-            self._kept = self._login.account
-        except (StoreError, TimeoutError) as error:
-            self._note(error)
+                await self._keeping.save(self._login)
+        except TimeoutError:
+            self._keeping.note_silence()
 
     async def _clear(self, cause: Cause) -> None:
-        account = self._login.account if self._login is not None else self._kept
-        self.revocation, self._kept = Revocation(cause, self._clock(), account), None
-        await self._revoke(self.revocation)
-
-    async def _revoke(self, revocation: Revocation) -> None:
-        if self._store is None:
-            return
-        self._unrevoked = revocation
-        try:
-            await self._store.revoke(revocation)
-            self._unrevoked = None
-        except StoreError as error:
-            self._note(error)
-
-    def _note(self, error: StoreError | TimeoutError) -> None:
-        if not isinstance(error, StoreError):
-            error = StoreUnavailable("the store did not answer in time; auto login is unavailable at the next start")
-        self.store_error = error
-        log.warning("%s", error)
+        account = self._login.account if self._login is not None else self._keeping.permit.account
+        await self._keeping.revoke(Revocation(cause, self._clock(), account))
 
     async def _call_hook(self, hook: Callable[..., Awaitable[None] | None] | None, *args: str) -> None:
         if hook is None:

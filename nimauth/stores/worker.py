@@ -77,6 +77,11 @@ class Worker:
         since = self._pulse.since
         return 0.0 if since is None else time.monotonic() - since
 
+    @property
+    def is_current(self) -> bool:
+        """Whether this runs on its thread."""
+        return threading.current_thread() is self._thread
+
     def submit(self, call: Callable[[], T]) -> asyncio.Future[T]:
         """Queue `call`. Cancelling the future keeps a queued call from being made; it does not stop a running one."""
         if self._thread is None:

@@ -156,6 +156,15 @@ def test_a_line_that_is_too_long_is_one_error_and_the_next_is_read() -> None:
         assert [list(answer) for answer in answers(too_long)] == [["error"]], "cut off by the end of input"
 
 
+def test_an_answer_belongs_to_whoever_asked() -> None:
+    adapter = Adapter()
+    for line in (b'{"in":"logout"}', b"{}", b" " * (MAX_LINE + 1)):
+        first = adapter.answer(line)
+        wanted = json.dumps(first)
+        first.clear()
+        assert json.dumps(adapter.answer(line)) == wanted
+
+
 def test_an_auth_type_may_be_left_out_and_what_else_a_saved_login_has_is_ignored() -> None:
     adapter = Adapter()
     saved = {**LOGIN, "auth_type": "anything", "login_ext": 5}

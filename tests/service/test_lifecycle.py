@@ -395,6 +395,41 @@ async def test_a_manual_login_has_45_seconds_in_all() -> None:
         assert host.state is State.UN_LOGIN
 
 
+class Thorough(World):
+    """A transport that connects while it logs in."""
+
+    login_timeout = 30.0
+
+
+@virtual
+async def test_a_login_is_waited_for_as_long_as_its_transport_needs_unless_the_host_says_how_long() -> None:
+    short = evolve(OPTIONS, logging_timeout=5.0)
+    for world, options, waited in (
+        (World(), OPTIONS, 10),
+        (World(), short, 5),
+        (Thorough(), OPTIONS, 31),
+        (Thorough(), short, 5),
+    ):
+        world.plans = [Plan(answer_after=NEVER), Plan(answer_after=waited - 1.5)]
+        async with Host(world, options=options) as host:
+            await host.start()
+            begun = now()
+            with pytest.raises(LoginFailed, match="408"):
+                await host.auth.login(A)
+            assert now() - begun == waited
+            await host.auth.login(A)
+
+
+@virtual
+async def test_what_a_transport_says_of_its_own_time_out_comes_before_the_sessions() -> None:
+    slow = Plan(answer_after=Thorough.login_timeout, refuse=LinkFailed(Reason.NET, 192002, "nobody answers"))
+    async with Host(Thorough([slow])) as host:
+        await host.start()
+        with pytest.raises(LoginFailed, match="nobody answers") as failed:
+            await host.auth.login(A)
+        assert failed.value.code == 192002
+
+
 @virtual
 async def test_the_dynamic_token_is_asked_for_at_every_attempt() -> None:
     asked: list[str] = []

@@ -239,12 +239,15 @@ def test_a_keyring_that_never_answers_costs_its_deadline_and_then_nothing(
     new: Callable[..., KeyringStore], backend: FakeBackend
 ) -> None:
     async def hangs() -> None:
-        store = new(HASTY)
+        store = new()
         await store.open()
         await store.save(login())
         backend.before = hang = Hang("get")
+        store._deadlines = HASTY
         with pytest.raises(StoreUnavailable, match=r"did not answer in 0\.05 s"):
             await store.load("a")
+        await asyncio.to_thread(hang.reached.wait)
+        store._keyring._pulse.since = 0.0  # long ago, however late the thread began
         calls = len(backend.calls)
         for _ in range(3):
             with pytest.raises(StoreUnavailable, match="has not answered an earlier request"):
@@ -252,6 +255,7 @@ def test_a_keyring_that_never_answers_costs_its_deadline_and_then_nothing(
         assert len(backend.calls) == calls, "nothing is queued behind a keyring that hangs"
         await store.revoke(kicked())  # needs no answer
 
+        store._deadlines = PATIENT
         hang.answer.set()
         backend.before = raising(OSError())
         await store._keyring.submit(lambda: None)  # it answers again
@@ -603,6 +607,8 @@ def test_a_save_that_outlives_its_store_asks_nothing_more_of_it(
         hang.answer.set()
         with pytest.raises(StoreUnavailable, match="closed"):
             await saving
+        assert store._disk._thread is not None
+        await asyncio.to_thread(store._disk._thread.join)
         assert store._disk._jobs.empty()
 
     run(outlives())
