@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -31,8 +32,8 @@ class LineLink:
 
     _reader: asyncio.StreamReader
     _writer: asyncio.StreamWriter = field(repr=False)
-    _kick: asyncio.Future[None] | None = None
-    """The answer that a kick waits for; this wire takes one kick at a time."""
+    _kicks: deque[asyncio.Future[None]] = field(factory=deque)
+    """What kicks wait for. The wire is ordered: the first answer is the first kick's, even if that was given up."""
     _token: str = field(default="", repr=False)
     """A server might say it back to us."""
 
@@ -54,21 +55,21 @@ class LineLink:
                         yield SyncFinished() if done else SyncStarted()
                     case {"op": "clients", "clients": list(names)}:
                         yield OnlineClients(tuple(OnlineClient(self._words(name)) for name in names))
-                    case {"op": "kicked"} if self._kick is not None and not self._kick.done():
-                        self._kick.set_result(None)
-                    case {"op": "not_kicked"} if self._kick is not None and not self._kick.done():
-                        self._kick.set_exception(KickRefused(*self._why(message)))
+                    case {"op": "kicked"}:  # read when whoever listens has read the list before it, and wants the next
+                        self._answer_kick(None)
+                    case {"op": "not_kicked"}:
+                        self._answer_kick(KickRefused(*self._why(message)))
                     case {"op": "ended"}:
                         yield Ended(*self._why(message))
                         return
         except LinkFailed as failed:
             yield Ended(failed.reason, failed.code, failed.text)
         finally:
-            if self._kick is not None and not self._kick.done():
-                self._kick.set_exception(LinkFailed(Reason.NET, 415, "the link ended before the kick was answered"))
+            while self._kicks:
+                self._answer_kick(LinkFailed(Reason.NET, 415, "the link ended before the kick was answered"))
 
     async def kick(self, client: OnlineClient) -> None:
-        answer = self._kick = asyncio.get_running_loop().create_future()
+        self._kicks.append(answer := asyncio.get_running_loop().create_future())
         answer.add_done_callback(lambda _: answer.cancelled() or answer.exception())  # the link may end before it waits
         try:
             async with asyncio.timeout(10):
@@ -76,8 +77,14 @@ class LineLink:
                 await answer  # signals() hears it
         except TimeoutError:
             raise LinkFailed(Reason.NET, 408, "the server did not answer the kick; try again") from None
-        finally:
-            self._kick = None
+
+    def _answer_kick(self, error: Exception | None) -> None:
+        if not self._kicks or (answer := self._kicks.popleft()).done():
+            return  # nobody waits for it any more
+        if error is None:
+            answer.set_result(None)
+        else:
+            answer.set_exception(error)
 
     async def logout(self) -> None:
         await self._send(op="logout")

@@ -12,7 +12,8 @@ The contract, which the service relies on:
 * `Link.signals` is called once, after `login`. It yields everything heard since the login was accepted, in order, and
   ends with the link: by an `Ended` that says why, or without one, which counts as `Ended(Reason.NET)`.
 * `Link.kick` and `Link.logout` are called while online. They raise `LinkFailed` when the link is gone; `kick` raises
-  `KickRefused` when the server says no.
+  `KickRefused` when the server says no. Where the wire tells both, `kick` returns after `signals` has given the list
+  without that client and was asked for what comes next.
 * `Link.close` is called exactly once, whatever happened before; it is idempotent, ends in bounded time and does not
   raise for a link that is already gone.
 * Every exception and signal carries the wire's own `code` and `text` for the host to show, and never the token.
@@ -22,7 +23,7 @@ The contract, which the service relies on:
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
@@ -126,7 +127,51 @@ class Link(Protocol):
     async def close(self) -> None: ...
 
 
+class Successor(Link, Protocol):
+    """The next link of a library that reconnects by itself, given before that has begun to.
+
+    `begun` and `opened` are awaited once, in this order, in place of `Transport.open`; then it is a link like others.
+    `login` sends nothing that the library sends by itself: it gives what the library asks for (a fresh token) and waits
+    until it is online. `close` may come at any time and ends the library's trying.
+    """
+
+    async def begun(self) -> None:
+        """Return when the library begins to reconnect, however long that takes, or has given up. Raises nothing."""
+        ...
+
+    async def opened(self) -> None:
+        """Return when it has a connection. Raises LinkFailed, or LoginRefused when the library was refused already."""
+        ...
+
+
+@runtime_checkable
+class Reconnects(Protocol):
+    """A link whose library reconnects by itself once it was online, and cannot be told not to."""
+
+    def successor(self) -> Successor | None:
+        """Asked once, when the link has failed or ended and before `close`: the library's own next link.
+
+        From then on the successor is what has to be closed, and closing this link closes nothing of its. None: nothing
+        goes on by itself; a new link is opened as usual.
+        """
+        ...
+
+
 class Transport(Protocol):
     """Opens links."""
 
     async def open(self) -> Link: ...
+
+
+@runtime_checkable
+class LimitsLogin(Protocol):
+    """A transport that ends a login by itself when it takes too long: where connecting is part of the login, say."""
+
+    @property
+    def login_timeout(self) -> float:
+        """After so many seconds `Link.login` raises LinkFailed.
+
+        The session waits a moment longer, as the transport can say more of what hinders it; unless the session's
+        options say how long to wait (`SDKOptions.logging_timeout`).
+        """
+        ...

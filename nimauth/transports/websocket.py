@@ -7,28 +7,27 @@ reconnect, no compression, no keepalive task (the heartbeat is part of receiving
 from __future__ import annotations
 
 import asyncio
-import errno
-import functools
 import itertools
 import json
-import os
 import platform
-import re
 import ssl as tls
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
-from attrs import define, field, frozen, validators
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
-from websockets.uri import WebSocketURI, parse_uri
+from attrs import Factory, define, field, frozen
+
+try:
+    from websockets.asyncio.client import ClientConnection, connect
+    from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+except ModuleNotFoundError as error:
+    text = "WebSocket needs the package websockets; install it with: pip install 'nimauth[websocket]'"
+    raise ModuleNotFoundError(text, name=error.name) from None
 
 from ..vocabulary.logins import OnlineClient
-from ..vocabulary.reasons import VERDICTS, Code, Reason, reason_of
+from ..vocabulary.reasons import Code, Reason, reason_of
+from . import terms
 from .base import (
     Accepted,
-    Ended,
     KickRefused,
     LinkFailed,
     LoginRefused,
@@ -38,15 +37,11 @@ from .base import (
     SyncFinished,
     SyncStarted,
 )
-from .wire import MAX_LABEL, MAX_WORD, MUTE, PROTOCOL, VERSION, check_text, clean, receive
-
-_positive: Final[Any] = validators.gt(0)
-
-
-@functools.cache
-def _verifying() -> tls.SSLContext:
-    """One context for all: loading the system's certificates blocks the loop for tens of milliseconds."""
-    return tls.create_default_context()
+from .reach import InTime, dial, verifying
+from .signals import CLOSED, Signals, ended_for
+from .urls import ServerUrl, Urls
+from .wire import MAX_LABEL, MAX_WORD, MUTE, PROTOCOL, VERSION, check_text, receive
+from .words import clean, login_time
 
 
 class _Refused(InvalidHandshake):
@@ -81,11 +76,14 @@ class WebSocketLink:
     """What a server might echo, kept out of all that is shown."""
     _kicks: dict[int, asyncio.Future[None]] = field(factory=dict)
     _numbers: Iterator[int] = field(factory=itertools.count)
-    _ended: Ended | None = None
+    _signals: Signals = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._signals = Signals(self._hear)
 
     async def hello(self) -> None:
         """Hear what the server speaks. Raises LinkFailed when that is not this protocol, or not this version of it."""
-        message = await self._receive()
+        message = await self._receive(bounded=True)
         versions = message.get("versions")
         if message.get("op") != "hello" or message.get("protocol") != PROTOCOL or not isinstance(versions, list):
             raise self._garbage("its first message is not this protocol's hello")
@@ -115,77 +113,60 @@ class WebSocketLink:
         while True:  # what this client does not know is skipped, so that a server may say more
             match await self._receive():
                 case {"op": "accepted"} as message:
-                    return Accepted(clean(message.get("client_id", "")))
+                    return Accepted(clean(message.get("client_id", ""), longest=MAX_LABEL))
                 case {"op": "refused" | "ended"} as message:
                     raise LoginRefused(*self._why(message))
 
     def signals(self) -> AsyncIterator[Signal]:
-        return self
-
-    def __aiter__(self) -> AsyncIterator[Signal]:
-        return self
-
-    async def __anext__(self) -> Signal:
-        # Not an async generator: one that is left before its end would be finished by a task of the loop's own.
-        while self._ended is None:
-            try:
-                signal = self._signal(await self._receive())
-            except LinkFailed as exc:
-                signal = Ended(exc.reason, exc.code, exc.text)
-            if isinstance(signal, Ended):
-                self._end(signal)
-            if signal is not None:
-                return signal
-        raise StopAsyncIteration
+        return self._signals
 
     async def kick(self, client: OnlineClient) -> None:
-        if self._ended is not None:
-            raise LinkFailed(self._ended.reason, self._ended.code, self._ended.text)
         number = next(self._numbers)
-        answer = self._kicks[number] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(self._transport.timeout):
-                await self._send(op="kick", id=number, client_id=client.client_id)
-                await answer  # signals() hears it
-        except TimeoutError:
-            raise LinkFailed(Reason.NET, Code.TIMED_OUT, "the server did not answer the kick; try again") from None
-        finally:
-            del self._kicks[number]
-            if answer.done() and not answer.cancelled():
-                answer.exception()  # asked for, as the link may have ended while the kick was still being sent
+        with self._signals.expecting() as answer:
+            self._kicks[number] = answer
+            try:
+                async with asyncio.timeout(self._transport.timeout):
+                    await self._send(op="kick", id=number, client_id=client.client_id)
+                    await answer  # signals() hears it
+            except TimeoutError:
+                raise LinkFailed(Reason.NET, Code.TIMED_OUT, "the server did not answer the kick; try again") from None
+            finally:
+                del self._kicks[number]
 
     async def logout(self) -> None:
         await self._send(op="logout")
 
+    def abort(self) -> None:
+        """Drop it."""
+        self._ws.transport.abort()
+
     async def close(self) -> None:
-        self._end(Ended(Reason.NET, Code.NET, "the link was closed from this side"))
+        self._signals.end(CLOSED)
         try:
             await self._ws.close()
         finally:  # a cancelled close leaves no socket, either
             self._ws.transport.abort()
 
-    def _signal(self, message: dict[str, Any]) -> Signal | None:
-        match message:
+    async def _hear(self) -> None:
+        match await self._receive():
             case {"op": "sync_started"}:
-                return SyncStarted()
+                self._signals.put(SyncStarted())
             case {"op": "sync_finished"}:
-                return SyncFinished()
+                self._signals.put(SyncFinished())
             case {"op": "clients", "clients": list(clients)}:
                 try:
-                    return OnlineClients(tuple(self._client(client) for client in clients))
+                    listed = OnlineClients(tuple(self._client(client) for client in clients))
                 except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
                     raise self._garbage("its list of clients is malformed") from None
-            case {"op": "ended"}:
-                reason, code, text = self._why(message)
-                # An end that is not a verdict decides nothing: a needless reconnect does less harm than a false kick.
-                return Ended(reason if reason in VERDICTS or reason is Reason.BUSY else Reason.NET, code, text)
-            case {"op": "kicked", "id": int(number)}:
+                self._signals.put(listed)
+            case {"op": "ended"} as message:
+                self._signals.end(ended_for(*self._why(message)))
+            case {"op": "kicked", "id": int(number)} as message:
                 if (answer := self._kicks.get(number)) is not None and not answer.done():
                     if "code" in message:
                         answer.set_exception(KickRefused(*self._why(message)))
                     else:
                         answer.set_result(None)
-        return None
 
     def _why(self, message: dict[str, Any]) -> tuple[Reason, int, str]:
         """The reason by its own word if the server gives one, else by its code."""
@@ -195,17 +176,17 @@ class WebSocketLink:
 
     def _client(self, client: dict[str, Any]) -> OnlineClient:
         texts = {name: clean(client.get(name, ""), *self._secrets) for name in ("os", "client_type", "custom_tag")}
-        since = max(0.0, min(float(client.get("login_time", 0)), 1e11))  # a time that any host can show; NaN gives 0
+        name, since = clean(client["client_id"], longest=MAX_LABEL), login_time(client.get("login_time", 0))
         number = int(client.get("custom_client_type", 0))
-        return OnlineClient(clean(client["client_id"]), login_time=since, custom_client_type=number, **texts)
+        return OnlineClient(name, login_time=since, custom_client_type=number, **texts)
 
-    async def _receive(self) -> dict[str, Any]:
-        where = self._transport.where
+    async def _receive(self, *, bounded: bool = False) -> dict[str, Any]:
+        """The next message. `bounded`: whoever calls has a deadline for it, and needs no heartbeat."""
         try:
-            message = await receive(self._ws, self._transport.heartbeat)
+            message = await (self._ws.recv() if bounded else receive(self._ws, self._transport.heartbeat))
         except TimeoutError:
             self._ws.transport.abort()  # nobody is there to say goodbye to
-            text = f"{where} stopped answering; the connection is given up"
+            text = f"{self._transport.where} stopped answering; the connection is given up"
             raise LinkFailed(Reason.NET, Code.TIMED_OUT, text) from None
         except ConnectionClosed as exc:
             raise self._gone(exc) from exc.__cause__ if isinstance(exc.__cause__, OSError) else None
@@ -230,13 +211,6 @@ class WebSocketLink:
         except ConnectionClosed as exc:
             raise self._gone(exc) from exc.__cause__ if isinstance(exc.__cause__, OSError) else None
 
-    def _end(self, ended: Ended) -> None:
-        if self._ended is None:
-            self._ended = ended
-        for answer in self._kicks.values():
-            if not answer.done():
-                answer.set_exception(LinkFailed(ended.reason, ended.code, ended.text))
-
     def _gone(self, exc: ConnectionClosed) -> LinkFailed:
         close = exc.rcvd or exc.sent
         why = f"{close.code} {close.reason}".strip() if close else "without a close"
@@ -248,31 +222,7 @@ class WebSocketLink:
         return LinkFailed(Reason.NET, Code.NET, text)
 
 
-def _parsed(url: str) -> WebSocketURI:
-    """Raises ValueError for a URL that can never be connected to. It says nothing of what a URL may hold in secret."""
-    wrong = "it cannot be parsed"
-    try:
-        if any(c.isspace() or not c.isprintable() for c in url):
-            wrong = "it has spaces or control characters in it"
-        elif urlsplit(url).port == 0:  # which websockets would take for none
-            wrong = "a port is 1 to 65535"
-        elif (uri := parse_uri(url)).username is not None:
-            wrong = "a user name does not belong into it"
-        else:
-            uri.host.encode("idna")  # as connecting will
-            return uri
-    except InvalidURI as exc:
-        wrong = exc.msg
-    except ValueError:
-        pass
-    raise ValueError(f"the server's URL is not usable: {wrong}; give one like wss://im.example.org:8443")
-
-
-def _where(url: str) -> str:
-    """The server's address without what may be secret in a URL: user, password, path and query."""
-    uri = _parsed(url)
-    host = f"[{uri.host}]" if ":" in uri.host else uri.host
-    return clean(f"{'wss' if uri.secure else 'ws'}://{host}:{uri.port}")
+_URLS: Final = Urls({"ws": 80, "wss": 443}, "wss://im.example.org:8443", query=True)
 
 
 @frozen
@@ -285,17 +235,21 @@ class WebSocketTransport:
     Times are in seconds, sizes in bytes.
     """
 
-    url: str = field(repr=_where)
+    url: str = field(repr=False)
     """ws://HOST:PORT or wss://HOST:PORT, with a path if the server wants one, and without a user name."""
+    server: ServerUrl = field(
+        init=False, eq=False, default=Factory(lambda self: _URLS.parse(self.url), takes_self=True)
+    )
+    """What the URL says."""
     app_key: str = "demo"
-    ssl: tls.SSLContext | None = field(default=None, kw_only=True, repr=False)
+    ssl: tls.SSLContext | None = field(default=None, kw_only=True, repr=False, validator=terms.context)
     """For wss:// only. By default the certificate is checked against the system's authorities."""
-    heartbeat: float = field(default=30.0, kw_only=True, validator=_positive)
+    heartbeat: float = field(default=30.0, kw_only=True, validator=terms.seconds)
     """A server silent for so long is pinged; one silent for twice as long is given up."""
-    timeout: float = field(default=10.0, kw_only=True, validator=_positive)
+    timeout: float = field(default=10.0, kw_only=True, validator=terms.seconds)
     """For opening a link, and for the server's answer to a kick."""
-    close_timeout: float = field(default=2.0, kw_only=True, validator=_positive)
-    max_size: int = field(default=2**16, kw_only=True, validator=_positive)
+    close_timeout: float = field(default=2.0, kw_only=True, validator=terms.seconds)
+    max_size: int = field(default=2**16, kw_only=True, validator=terms.size)
     """A longer message from the server ends the link."""
     os: str = field(factory=platform.system, kw_only=True)
     """With `client_type` and `custom_tag`: how the other clients of this account see this one."""
@@ -304,9 +258,7 @@ class WebSocketTransport:
     custom_tag: str = field(default="", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.url, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError("the server's URL is no text; give one like wss://im.example.org:8443")
-        if not _parsed(self.url).secure and self.ssl is not None:
+        if self.ssl is not None and self.server.scheme != "wss":
             raise ValueError("an ssl context is for wss:// only; leave it out, or give a wss:// URL")
         check_text("app_key", self.app_key, MAX_LABEL, shortest=1)
         check_text("os", self.os, MAX_WORD)
@@ -316,31 +268,31 @@ class WebSocketTransport:
     @property
     def where(self) -> str:
         """The server as messages name it."""
-        return _where(self.url)
+        return self.server.where
 
     async def open(self) -> WebSocketLink:
-        try:
-            async with asyncio.timeout(self.timeout):
-                ws = await self._connect()
-                try:
-                    link = WebSocketLink(ws, self)
-                    await link.hello()
-                except BaseException:
-                    ws.transport.abort()
-                    raise
-                return link
-        except TimeoutError as exc:
-            # The kernel's own time-out carries an errno, and websockets wraps it.
-            cause = exc.__cause__ if isinstance(exc.__cause__, OSError) else exc
-            text = f"{self.where} did not answer within {self.timeout:g} s; check the address and the network"
-            raise LinkFailed(Reason.NET, Code.TIMED_OUT, text) from cause
+        server = (self.server.host, self.server.port)
+        async with InTime(self.timeout, self.where):
+            return await dial([server], self._link, where=self.where, within=self.timeout, drop=WebSocketLink.abort)
 
-    async def _connect(self) -> ClientConnection:
-        where = self.where
+    async def _link(self, host: str, port: int) -> WebSocketLink:
+        """A link to this address. Raises LinkFailed, OSError."""
+        ws = await self._connect(host, port)
+        try:
+            link = WebSocketLink(ws, self)
+            await link.hello()
+        except BaseException:
+            ws.transport.abort()
+            raise
+        return link
+
+    async def _connect(self, host: str, port: int) -> ClientConnection:
         try:
             return await connect(
                 self.url,
-                ssl=(self.ssl or _verifying()) if _parsed(self.url).secure else None,
+                host=host,
+                port=port,
+                ssl=(self.ssl or verifying()) if self.server.scheme == "wss" else None,
                 compression=None,
                 proxy=None,
                 open_timeout=None,
@@ -350,38 +302,14 @@ class WebSocketTransport:
                 logger=MUTE,
                 create_connection=_Connection,
             )
-        except tls.SSLCertVerificationError as exc:
-            # No verdict: nobody has proved to be the server, and a stranger (a captive portal, say) must not be able to
-            # void the saved login. A manual login fails with this text, an auto login shows it at each try.
-            text = f"the certificate of {where} is not trusted ({exc.verify_message}); do not log in, ask its operator"
-            raise LinkFailed(Reason.NET, Code.NET, clean(text)) from exc
         except _Refused as exc:
             busy = exc.status == 429 or exc.status >= 500
-            text = f"{where} refused the connection (HTTP {exc.status}); " + (
+            text = f"{self.where} refused the connection (HTTP {exc.status}); " + (
                 "it is busy, try again later" if busy else "check that the URL is that of a nimauth server"
             )
             raise LinkFailed(*((Reason.BUSY, Code.UNAVAILABLE) if busy else (Reason.NET, Code.NET)), text) from None
         except WebSocketException:
-            raise LinkFailed(Reason.NET, Code.NET, f"{where} is not a WebSocket server; check the URL") from None
-        except TimeoutError:
-            raise
-        except OSError as exc:
-            cause = _with_errno(exc)
-            what = "TLS failed" if isinstance(exc, tls.SSLError) else cause.strerror or "the name cannot be resolved"
-            text = f"cannot connect to {where}: {what}; check the address, the network and that the server runs"
-            raise LinkFailed(Reason.NET, Code.NET, clean(text)) from cause
-
-
-_UNREACHED: Final = {errno.EHOSTUNREACH: 1, errno.ENETUNREACH: 2, errno.ENETDOWN: 2}
-
-
-def _with_errno(exc: OSError) -> OSError:
-    """Give an errno to the OSError in which asyncio tells of several failed addresses: that of the one got farthest to.
-
-    Many networks have IPv4 only. That its IPv6 address cannot be reached does not say that there is no network.
-    """
-    numbers = [int(number) for number in re.findall(r"\[Errno (\d+)\]", str(exc))]
-    if exc.errno is not None or not numbers:
-        return exc
-    number = min(numbers, key=lambda number: _UNREACHED.get(number, 0))
-    return OSError(number, os.strerror(number))
+            raise LinkFailed(Reason.NET, Code.NET, f"{self.where} is not a WebSocket server; check the URL") from None
+        except TimeoutError as exc:
+            # The kernel's own carries an errno, and websockets wraps it.
+            raise exc.__cause__ if isinstance(exc.__cause__, OSError) else exc from None

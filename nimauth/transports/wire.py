@@ -1,4 +1,4 @@
-"""What both ends of docs/protocol.md share: its name and version, hearing a message, and showing text of the wire."""
+"""What both ends of docs/protocol.md share: its name and version, its limits, and hearing a message."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ MAX_WORD: Final = 64
 """Longest `os` and `client_type`, in characters."""
 MAX_LABEL: Final = 256
 """Longest `device_id`, `client_id`, `custom_tag` and `app_key`, in characters."""
-MAX_TEXT: Final = 200
-"""Longest text of the wire that reaches a host, in characters."""
 
 # websockets logs every frame at DEBUG, the login's token included, so it gets a logger that nobody can turn on: it is
 # not in logging's registry, and a disabled logger is enabled for no level.
@@ -49,12 +47,3 @@ def check_text(name: str, text: object, longest: int, *, shortest: int = 0) -> N
         raise ValueError(f"{name} has {len(text)} characters; {shortest} to {longest} are allowed")
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
         raise ValueError(f"{name} has control characters or broken Unicode in it; give it as plain text")
-
-
-def clean(text: object, *secrets: str) -> str:
-    """Text of the wire, fit to be shown: printable, without `secrets`, and not too long."""
-    shown = str(text)
-    for secret in filter(None, secrets):  # as it was sent: it may have characters in it that are not printable
-        shown = shown.replace(secret, "***")
-    shown = "".join(c if c.isprintable() else " " for c in shown)
-    return shown if len(shown) <= MAX_TEXT else shown[: MAX_TEXT - 1] + "…"

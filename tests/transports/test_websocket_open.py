@@ -6,9 +6,10 @@ import asyncio
 import errno
 import json
 import logging
-import os
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from websockets.http11 import Request, Response
 
 from nimauth.transports.base import Ended, LinkFailed, LoginRefused, OnlineClients, Signal, SyncFinished, SyncStarted
 from nimauth.transports.websocket import WebSocketTransport
-from nimauth.transports.wire import MAX_TEXT
+from nimauth.transports.words import MAX_TEXT
 from nimauth.vocabulary.reasons import Reason
 from tests.server.helpers import TOKEN, Online, online, request, run, running, stranger, tls
 
@@ -166,31 +167,6 @@ def test_several_addresses_that_fail_still_have_an_errno(monkeypatch: pytest.Mon
         failed = await failure("ws://both.example:1")
         assert isinstance(failed.__cause__, OSError)
         assert failed.__cause__.errno == errno.ECONNREFUSED
-
-    run(test())
-
-
-@pytest.mark.parametrize(
-    ("numbers", "told"),
-    [
-        ((errno.ECONNREFUSED, errno.ENETUNREACH), errno.ECONNREFUSED),
-        ((errno.ENETUNREACH, errno.ECONNREFUSED), errno.ECONNREFUSED),
-        ((errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.ENETDOWN), errno.ETIMEDOUT),
-        ((errno.ENETUNREACH, errno.EHOSTUNREACH), errno.EHOSTUNREACH),
-        ((errno.ENETUNREACH, errno.ENETDOWN), errno.ENETUNREACH),
-    ],
-)
-def test_no_network_is_told_only_where_no_address_got_farther(
-    numbers: tuple[int, ...], told: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def fail(*_: Any, **__: Any) -> Any:  # as asyncio tells of it
-        raise OSError("Multiple exceptions: " + ", ".join(str(OSError(n, os.strerror(n))) for n in numbers))
-
-    async def test() -> None:
-        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", fail)
-        failed = await failure("ws://both.example:1")
-        assert isinstance(failed.__cause__, OSError)
-        assert failed.__cause__.errno == told
 
     run(test())
 
@@ -464,6 +440,18 @@ def test_words_of_the_wire_are_short_printable_and_without_the_token() -> None:
     run(test())
 
 
+def test_long_ids_of_clients_come_whole_so_that_they_can_be_kicked() -> None:
+    ids = ["x" * 255 + end for end in "ab"]
+    lists = {"op": "clients", "clients": [{"client_id": name} for name in ids]}
+
+    async def test() -> None:
+        async with online_at(ACCEPTED | {"client_id": ids[0]}, lists) as client:
+            assert client.accepted.client_id == ids[0]
+            assert [seen.client_id for seen in (await client.hear(OnlineClients)).clients] == ids
+
+    run(test())
+
+
 def test_a_token_that_is_not_printable_is_kept_out_of_the_words_of_the_wire() -> None:
     token = "SECRET\u00a0TOKEN"
 
@@ -622,3 +610,14 @@ def test_the_token_is_in_no_log_even_at_debug(caplog: pytest.LogCaptureFixture) 
     assert "logged in" in caplog.text  # the capture works
     for secret in (TOKEN, "extra-secret", "wrong-secret"):
         assert secret not in caplog.text
+
+
+def test_without_websockets_one_sentence_says_how_to_get_it() -> None:
+    code = (
+        "import sys; sys.modules['websockets'] = None\n"
+        "import nimauth\n"
+        "try: nimauth.WebSocketTransport('ws://h')\n"
+        "except ModuleNotFoundError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=20)
+    assert done.stdout == "WebSocket needs the package websockets; install it with: pip install 'nimauth[websocket]'\n"
