@@ -107,7 +107,7 @@ def fire(session: S, heard: Any) -> tuple[Any, S]:
     """The step of a machine on the engine: the input is an event and its arguments. Gives whether a row took it, or
     the `NotAllowed` where the state has none.
     """
-    event, *arguments = heard
+    event, *arguments = _input(heard)
     try:
         return _program(session).triggers[event](session, *arguments), session
     except NotAllowed as refused:
@@ -116,7 +116,7 @@ def fire(session: S, heard: Any) -> tuple[Any, S]:
 
 def asked(session: object, heard: Any) -> tuple[Row | None, tuple[tuple[str, bool], ...]]:
     """Which row of a machine on the engine would take the input, and how its guards answer."""
-    event, *arguments = heard
+    event, *arguments = _input(heard)
     return ask(_program(session), session, event, *arguments)
 
 
@@ -132,13 +132,29 @@ def ask(
 
 
 def value(session: object) -> Hashable:
-    """What tells configurations apart by default: the fields that take part in `==`, of an attrs class; else itself."""
-    if attrs.has(type(session)):
-        kind: Any = type(session)
-        fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(kind)
-        return tuple(getattr(session, a.name) for a in fields if a.eq)
-    assert isinstance(session, Hashable), "the session is no attrs class: give explore a key that tells sessions apart"
-    return session
+    """What tells configurations apart by default: the fields that take part in `==`, of an attrs class; else itself.
+
+    Raises TypeError for a session that has nothing of the kind.
+    """
+    kind: Any = type(session)
+    if not attrs.has(kind):
+        if kind.__hash__ is None or kind.__hash__ is object.__hash__:
+            raise TypeError(
+                f"nothing tells one {kind.__name__} from another that is alike; make it an attrs class, "
+                "or give explore a key"
+            )
+        assert isinstance(session, Hashable)
+        return session
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(kind)
+    values = tuple(getattr(session, a.name) for a in fields if a.eq)
+    try:
+        hash(values)
+    except TypeError as error:
+        raise TypeError(
+            f"a field of {kind.__name__} cannot tell sessions apart ({error}); leave it out of == (eq=False), "
+            "or give explore a key"
+        ) from None
+    return values
 
 
 def explore(
@@ -153,8 +169,9 @@ def explore(
 ) -> Graph[S, I, Any]:
     """Walk a machine. `row` tells which row takes an input and how the guards answer; None where nobody can tell.
 
-    Raises InvariantBroken with the shortest story, and ValueError when there are more than `limit` configurations:
-    something in the session then counts up without bound, and belongs out of the `key`.
+    Raises InvariantBroken with the shortest story; TypeError for a session or an input that it cannot use; ValueError
+    without a session, and when there are more than `limit` configurations: something in the session then counts up
+    without bound, and belongs out of the `key`.
     """
     inputs, invariants = tuple(inputs), tuple(invariants)
     numbers: dict[Hashable, int] = {}
@@ -180,6 +197,8 @@ def explore(
 
     for session in starts:
         number_of(session)
+    if not configurations:
+        raise ValueError("there is no session to start from; give explore one")
     while queue:
         source = queue.popleft()
         before = configurations[source]
@@ -200,6 +219,12 @@ def explore(
                     what = str(broken) or getattr(invariant, "__name__", "the invariant")
                     raise InvariantBroken(what, [*(e.input for e in path), heard]) from broken
     return Graph(inputs, tuple(configurations), tuple(edges), tuple(into))
+
+
+def _input(heard: Any) -> Any:
+    if isinstance(heard, tuple):
+        return heard
+    raise TypeError(f"an input is an event with its arguments, as a tuple; give ({heard!r},), or give explore a step")
 
 
 def _program(session: object) -> Program:

@@ -14,6 +14,7 @@ from attrs import field, frozen
 from transitions import Machine, Transition
 
 from ..engine import Program, compile_machine
+from ..engine.checks import check_machine
 
 Session = TypeVar("Session")
 Edit = Callable[[Machine, Transition], None]
@@ -45,8 +46,12 @@ class Mutant:
 
 def mutants(machine: Machine) -> Iterator[Mutant]:
     """For each row: dropped; led to every other state, or to none; each guard dropped, and negated; each effect
-    (`prepare`, `before`, `after`) dropped, doubled, and swapped with each later one.
+    (`prepare`, `before`, `after`) dropped, doubled, and swapped with each later one. Raises TypeError for what is none,
+    and Unsupported for a machine that the engine does not run.
     """
+    if not isinstance(machine, Machine):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{machine!r} is no machine to edit; give the transitions Machine that the class runs")
+    check_machine(machine)
     for event in machine.events.values():
         for source, rows in event.transitions.items():
             for number, row in enumerate(rows):
@@ -60,9 +65,11 @@ def running(
     machine: Machine, session: type[Session], *, arguments: str = "", **methods: Callable[..., Any]
 ) -> type[Session]:
     """A class like `session` that runs another machine. `arguments` as for `runs`; `methods` stand beside or instead
-    of its own.
+    of its own. Raises TypeError for a class without a machine.
     """
-    program: Program = session.__program__  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    program = getattr(session, "__program__", None)
+    if not isinstance(program, Program):
+        raise TypeError(f"{session.__name__} has no machine to run another in place of; put @runs on it")
     # A trigger of the old machine must not be inherited where the new one has no such event.
     gone = dict.fromkeys(set(program.triggers) - set(machine.events))
     kind: Any = type(session.__name__, (session,), {"__slots__": (), **methods, **gone})

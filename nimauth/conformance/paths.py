@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Generic, TypeVar
 
@@ -72,14 +72,23 @@ def every_pair(
     inputs: Collection[int] | None = None,
     also: Iterable[Edge[S, I, A]] = (),
     start: int = 0,
-) -> Iterator[Edge[S, I, A]]:
-    """One long walk in which, in every configuration, after every way into it, every input comes.
+) -> Iterator[Iterator[Edge[S, I, A]]]:
+    """Long walks in which, in every configuration, after every way into it, every input comes.
 
     So whatever a program remembers of its last step beside its configuration, it is asked about it. `inputs` narrows
-    the walk to the inputs with these numbers; `also` are edges of other inputs, after each of which they come as well.
-    It begins in the configuration `start`, and leaves out what it cannot come to.
+    the walks to the inputs with these numbers; `also` are edges of other inputs, after each of which they come as well.
+    Each begins in the configuration `start`, and leaves out what that does not lead to. There is one walk as long as it
+    can go on; from where nothing leads back to what is left, the next one begins. Take each to its end, in their order.
+    Raises ValueError when there is no such configuration.
     """
-    tour = _Tour(graph, range(len(graph.inputs)) if inputs is None else inputs, also)
+    if start not in range(len(graph.configurations)):
+        raise ValueError(f"there is no configuration {start}; give one of 0 to {len(graph.configurations) - 1}")
+    tour = _Tour(graph, range(len(graph.inputs)) if inputs is None else inputs, also, start)
+    while tour.way_to_work(start):
+        yield _walk(tour, start)
+
+
+def _walk(tour: _Tour[S, I, A], start: int) -> Iterator[Edge[S, I, A]]:
     at, last = start, None
     while True:
         then = tour.next_after(last)
@@ -97,11 +106,18 @@ def every_pair(
 class _Tour(Generic[S, I, A]):
     """What is still to be done after each edge."""
 
-    def __init__(self, graph: Graph[S, I, A], inputs: Collection[int], also: Iterable[Edge[S, I, A]]) -> None:
+    def __init__(
+        self, graph: Graph[S, I, A], inputs: Collection[int], also: Iterable[Edge[S, I, A]], start: int
+    ) -> None:
         configurations = range(len(graph.configurations))
         out = [[graph.edge(number, heard) for heard in inputs] for number in configurations]
-        # A dict is a set with an order. What moves is taken first (from the end), because it leads on.
-        after = [{edge.number: edge for edge in sorted(edges, key=lambda edge: edge.moves)} for edges in out]
+        # A dict is a set with an order. What moves is taken first (from the end), because it leads on; and last of all
+        # what there is no way back from.
+        back = _leading_to(start, out)
+        after = [
+            {edge.number: edge for edge in sorted(edges, key=lambda edge: (edge.target in back, edge.moves))}
+            for edges in out
+        ]
         self._left = {edge.number: dict(after[edge.target]) for edges in out for edge in edges}
         self._busy = [{edge.number: edge for edge in edges} for edges in out]
         """The edges out of each configuration after which something is to be done."""
@@ -110,6 +126,7 @@ class _Tour(Generic[S, I, A]):
             self._busy[edge.source][edge.number] = edge
         self._roads = [list({edge.target: edge for edge in edges if edge.moves}.values()) for edges in out]
         """One edge to each neighbour."""
+        self._ways: dict[int, dict[int, Edge[S, I, A] | None]] = {}
 
     def next_after(self, last: Edge[S, I, A] | None) -> Edge[S, I, A] | None:
         """Something that is to be done right here."""
@@ -127,17 +144,38 @@ class _Tour(Generic[S, I, A]):
 
     def way_to_work(self, at: int) -> list[Edge[S, I, A]]:
         """The shortest way to an edge, and over it, after which something is to be done; empty when all is done."""
-        came: dict[int, Edge[S, I, A] | None] = {at: None}
-        queue = deque([at])
-        while queue:
-            here = queue.popleft()
+        came = self._came_to(at)
+        for here in came:
             if self._busy[here]:
                 way = [next(reversed(self._busy[here].values()))]
                 while (before := came[way[-1].source]) is not None:
                     way.append(before)
                 return way[::-1]
-            for road in self._roads[here]:
-                if road.target not in came:
-                    came[road.target] = road
-                    queue.append(road.target)
         return []
+
+    def _came_to(self, at: int) -> dict[int, Edge[S, I, A] | None]:
+        """Every configuration that can be come to from here, the nearest first, with the last edge of a way there."""
+        came = self._ways.get(at)
+        if came is None:
+            came = self._ways[at] = {at: None}
+            queue = deque([at])
+            while queue:
+                for road in self._roads[queue.popleft()]:
+                    if road.target not in came:
+                        came[road.target] = road
+                        queue.append(road.target)
+        return came
+
+
+def _leading_to(target: int, out: Sequence[Iterable[Edge[S, I, A]]]) -> set[int]:
+    """The configurations from which a way leads to this one."""
+    sources: dict[int, set[int]] = {}
+    for source, edges in enumerate(out):
+        for edge in edges:
+            sources.setdefault(edge.target, set()).add(source)
+    found, work = {target}, [target]
+    while work:
+        for source in sources.get(work.pop(), set()) - found:
+            found.add(source)
+            work.append(source)
+    return found

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from ...adapter import Json
+from ...adapter import BadLine, Json, read
 from ...vocabulary.states import ENDED, STATUS, AuthStatus, State
 from ..clauses import Clause
 from .laws import LAWS
 from .login import History, Login, rules_of
-from .messages import TOKEN
+from .tokens import shows
 
 MAX_ANSWER: Final = 65536
 """Longest answer, in bytes."""
@@ -61,12 +61,19 @@ class Verdict:
         return self.clauses[0], self.what
 
 
-def judge(step: Login, line: bytes, before: Sequence[Login] = ()) -> Verdict | None:
-    """What is wrong with the answer `line` to this step; None where it is right. `before`: the steps so far."""
+Forbidding = Callable[[str], set[str]]
+"""The rules that forbid an auto login of an account now."""
+_NOTHING_BEFORE: Final[Forbidding] = History().forbid
+
+
+def judge(
+    step: Login, line: bytes, forbidding: Forbidding = _NOTHING_BEFORE, own_tokens: Collection[str] = ()
+) -> Verdict | None:
+    """What is wrong with the answer `line` to this step; None where it is right."""
     answer = _read(line)
     if isinstance(answer, Verdict):
         return answer
-    if TOKEN.encode() in line or TOKEN in json.dumps(answer, ensure_ascii=False):
+    if shows(line.decode(), own_tokens) or shows(json.dumps(answer, ensure_ascii=False), own_tokens):
         return _breaks("shows the token in its answer", "H6")
     if step.input.content is None:
         if "error" not in answer:
@@ -81,7 +88,7 @@ def judge(step: Login, line: bytes, before: Sequence[Login] = ()) -> Verdict | N
         return done
     wanted = [_effect(effect) for effect in step.answer["out"]]
     return (
-        _refusal(step, wanted, done, before)
+        _refusal(step, wanted, done, forbidding)
         or _acts(step, wanted, done)
         or _order(wanted, done)
         or _where(step, answer["state"])
@@ -97,11 +104,13 @@ def _breaks(what: str, *names: str) -> Verdict:
 
 def _read(line: bytes) -> Json | Verdict:
     try:
-        answer = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError):
-        return _breaks("answers with a line that is no JSON in UTF-8", "P2")
-    if not isinstance(answer, dict):
-        return _breaks("answers with JSON that is no object", "P2")
+        answer = read(line.decode("utf-8"))
+    except UnicodeDecodeError:
+        return _breaks("answers with a line that is not UTF-8", "P2")
+    except BadLine as bad:
+        return evolve(
+            _breaks("answers with a line that is no JSON object as docs/adapter.md wants", "P2"), detail=str(bad)
+        )
     if "error" in answer:
         return answer
     if answer.get("state") not in list(State):
@@ -136,17 +145,14 @@ REJECTIONS: Final = ("refused", "dropped", "auto_login_refused")
 """Where one of these stands, nothing else happens."""
 
 
-def _refusal(step: Login, wanted: list[Effect], done: list[Effect], before: Sequence[Login]) -> Verdict | None:
+def _refusal(step: Login, wanted: list[Effect], done: list[Effect], forbidding: Forbidding) -> Verdict | None:
     """A host call or a signal is turned down by one side and taken by the other, or for another rule."""
     ours, theirs = _names(wanted) & set(REJECTIONS), _names(done) & set(REJECTIONS)
     if theirs and len(done) > 1:
         return _breaks(f"says {min(theirs)}, and does something all the same", "H9")
     if "auto_login_refused" in ours:
         assert step.input.content is not None
-        history = History()
-        for earlier in before:
-            history.add(earlier)
-        allowed = history.forbid(step.input.content["auto_login"]["account"]) | {wanted[0][1]}
+        allowed = forbidding(step.input.content["auto_login"]["account"]) | {wanted[0][1]}
         if "auto_login_refused" not in theirs and (theirs or not done):
             return _breaks("does not say by which rule it refuses an auto login", wanted[0][1], "H9")
         if "auto_login_refused" not in theirs:

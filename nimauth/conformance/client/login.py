@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final
 
 from ...adapter import READERS, Adapter
 from ...engine import Row
 from ...lifecycle import Lifecycle
-from ...table import TABLE
+from ...table import rules_of as serves
 from ...vocabulary import inputs
 from ...vocabulary.inputs import Input
 from ...vocabulary.rules import Rule
@@ -40,7 +39,7 @@ def input_of(content: Json | None) -> Input | None:
 
 def rules_of(row: Row | None) -> tuple[Rule, ...]:
     """The rules that a row of the machine serves."""
-    return _RULES.get((row.event, row.source, row.target, row.guards), ()) if row is not None else ()
+    return () if row is None else serves(row.event, row.source, [guard for guard, _ in row.guards])
 
 
 class History:
@@ -76,6 +75,22 @@ class History:
         return rules if account == self._last else rules | {"R1"}
 
 
+class Past:
+    """The history of a case at each of its steps, in their order. It goes on from where it was asked last."""
+
+    def __init__(self, steps: Sequence[Login]) -> None:
+        self._steps = steps
+        self._place = 0
+        self._history = History()
+
+    def forbid(self, place: int, account: str) -> set[str]:
+        """The rules that forbid an auto login of this account when the step at `place` comes."""
+        for step in self._steps[self._place : place]:
+            self._history.add(step)
+        self._place = place
+        return self._history.forbid(account)
+
+
 def take(session: Lifecycle, message: Message) -> tuple[Json, Lifecycle]:
     """What nimauth answers, and the session as it is then."""
     adapter = Adapter()
@@ -87,18 +102,6 @@ def row_of(session: Lifecycle, message: Message) -> tuple[Row | None, tuple[tupl
     """The row that takes a message, and how its guards answer."""
     heard = input_of(message.content)
     return (None, ()) if heard is None else ask(Lifecycle.__program__, session, heard.event, heard)
-
-
-def _key(event: str, source: Any, target: Any, when: Sequence[str]) -> tuple[Any, ...]:
-    return event, source, target, tuple((guard, True) for guard in when)
-
-
-_RULES: Final = {
-    _key(event.value, source, row.target, row.when): row.rules
-    for row in TABLE
-    for event in row.events
-    for source in row.sources
-}
 
 
 def canonical(answer: Json) -> bytes:

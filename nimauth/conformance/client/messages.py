@@ -10,11 +10,9 @@ from attrs import field, frozen
 
 from ...adapter import MAX_LINE
 from ...vocabulary.reasons import documented_codes
+from .tokens import TOKEN
 
 Json = dict[str, Any]
-
-TOKEN: Final = "sesame-47114711"
-"""No answer may have it in it (6)."""
 
 
 @frozen
@@ -125,9 +123,13 @@ INPUTS: Final = (
 """One of each kind: what follows what is tried with all of these."""
 
 
+_ODD_CODES: Final = (0, -1, 102, 303, 400, 401, 418, 429, 502, 999999999999999)
+"""Documented nowhere, or so it may seem: next to those that are, and what HTTP has."""
+
+
 def _codes() -> Iterator[Message]:
     used = {message.line for message in INPUTS}
-    for code in (*documented_codes(), 0, -1, 102, 999999999999999):
+    for code in dict.fromkeys((*documented_codes(), *_ODD_CODES)):
         for message in (refused(code), connect_failed(code)):
             if message.line not in used:
                 yield message
@@ -149,6 +151,7 @@ BAD_LINES: Final = (
     _not_valid("it is empty", ""),
     _not_valid("it is no object", f'["in","login","{TOKEN}"]'),
     _not_valid("it is cut off", f'{{"in":"login",{_LOGIN}'),
+    _not_valid("it goes on after the token", f'{{"in":"login",{_LOGIN}x}}'),
     _not_valid("it has no 'in'", f'{{"out":"login",{_LOGIN}}}'),
     _not_valid("'in' is no string", '{"in":["logout"]}'),
     _not_valid("'in' is unknown", '{"in":"constructor"}'),
@@ -191,6 +194,17 @@ VARIANTS: Final = (
     _say("A person logs in as a (third-party token).", in_="login", **login_of("a"), auth_type=2),
     _say("A person logs in as a (no auth type given).", in_="login", **login_of("a")),
     _say("A person logs in as a (with an empty token).", in_="login", account="a", token=""),
+    _say(
+        "The host asks for an auto login of a (with an empty token).",
+        in_="initialize",
+        auto_login={"account": "a", "token": ""},
+    ),
+    _say(
+        "The app starts; the store holds a login of a (with an empty token), there is a network.",
+        in_="start",
+        saved={"account": "a", "token": ""},
+        network=True,
+    ),
 )
 """Other ways of saying the same."""
 

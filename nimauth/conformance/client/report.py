@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from .conform import Finding, Result, Stage
-from .messages import TOKEN
+from .findings import Finding, Result, Stage
 from .story import allowed, headline, mermaid, show, story
+from .tokens import mask, neutral
 
 
 def stage_line(stage: Stage) -> str:
@@ -42,11 +42,11 @@ def _lines(result: Result) -> Iterator[str]:
     elif result.complete:
         yield f"{count} {'thing' if count == 1 else 'things'} found."
     else:
-        yield f"Ended after {count} findings; there may be more (--max-findings)."
+        yield f"Ended after {count} finding{'s' * (count > 1)}; there may be more (--max-findings)."
 
 
 def to_json(result: Result) -> str:
-    """For programs. The `story` of a finding is what `--replay` reads."""
+    """For programs, in ASCII. The `story` of a finding is what `--replay` reads."""
     return json.dumps(
         {
             "nimauth_conformance": 1,
@@ -63,7 +63,6 @@ def to_json(result: Result) -> str:
             "coverage": {name: {"seen": seen, "of": of} for name, (seen, of) in result.coverage.counts().items()},
             "findings": [_plain(finding) for finding in result.findings],
         },
-        ensure_ascii=False,
         indent=1,
     )
 
@@ -78,13 +77,14 @@ def _plain(finding: Finding) -> dict[str, object]:
         "state": finding.steps[-1].before.state.value,
         "story": [_line(step.input.line) for step in finding.steps],
         "allowed": allowed(finding.steps[-1]),
-        "answered": [show(answer) for answer in finding.answers],
+        "answered": [show(answer, finding.own_tokens) for answer in finding.answers],
         "mermaid": "\n".join(mermaid(finding)),
     }
 
 
 def _line(line: bytes) -> str | dict[str, str]:
-    """A line as it was said; where it is no text, in base64."""
+    """A line as it was said, but for a token of somebody's own; where it is no text, in base64."""
+    line = neutral(line)
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:
@@ -102,7 +102,7 @@ def line_of(told: object) -> bytes:
 
 
 def junit(result: Result) -> str:
-    """For CI: a test case for each stage, failed by what was found in it."""
+    """For CI, in ASCII: a test case for each stage, failed by what was found in it."""
     suite = ET.Element(
         "testsuite",
         name="nimauth conform",
@@ -120,12 +120,12 @@ def junit(result: Result) -> str:
             failure = ET.SubElement(case, "failure", message=_printable(headline(found[0])), type=names)
             failure.text = _printable("\n\n".join("\n".join(story(finding)) for finding in found))
     ET.indent(suite)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    return str(ET.tostring(suite, encoding="us-ascii", xml_declaration=True), "ascii") + "\n"
 
 
 def _printable(words: str) -> str:
     """XML has no place for control characters."""
-    return "".join(c if c.isprintable() or c == "\n" else "·" for c in words.replace(TOKEN, "***"))
+    return "".join(c if c.isprintable() or c == "\n" else "·" for c in mask(words))
 
 
 FORMATS: Final[dict[str, Callable[[Result], str]]] = {"text": text, "json": to_json, "junit": junit}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from ...adapter import Json
 from ...vocabulary.states import STATUS, State
 from .cases import expected
-from .conform import MAX_STORY, Finding
+from .findings import Finding
 from .judge import FIELDS
 from .login import Login
-from .messages import TOKEN
+from .shortening import MAX_STORY
+from .tokens import mask
 
 MAX_ANSWER: Final = 400
 """Characters of an answer that are shown."""
@@ -55,12 +56,12 @@ def _numbered(finding: Finding) -> Iterator[str]:
             if number == HEAD + 1:
                 yield f"     ... {last - 2 * HEAD} lines, which the JSON report has ..."
             continue
-        yield f"{number:3}. {step.input.step}  {show(step.input.line)}"
+        yield f"{number:3}. {step.input.step}  {show(step.input.line, finding.own_tokens)}"
         if number < last:
             yield f"     -> {step.answer.get('state', 'an error')}"
     answered = len(finding.answers) == last
     yield f"     the table allows:  {allowed(finding.steps[-1])}"
-    yield f"     the program:       {show(finding.answers[-1]) if answered else finding.verdict}"
+    yield f"     the program:       {show(finding.answers[-1], finding.own_tokens) if answered else finding.verdict}"
 
 
 def allowed(step: Login) -> str:
@@ -68,9 +69,9 @@ def allowed(step: Login) -> str:
     return show(json.dumps(expected(step), ensure_ascii=False).encode())
 
 
-def show(line: bytes) -> str:
+def show(line: bytes, own_tokens: Collection[str] = ()) -> str:
     """What was said, short and printable, and without a token."""
-    text = line.decode("utf-8", "backslashreplace").replace(TOKEN, "***")
+    text = mask(line.decode("utf-8", "backslashreplace"), own_tokens)
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     return text if len(text) <= MAX_ANSWER else f"{text[: MAX_ANSWER - 1]}…"
 

@@ -20,7 +20,9 @@ from hypothesis.errors import Flaky
 from ...stores.base import CredentialStore
 from ...vocabulary.logins import LoginInfo
 from ..clauses import Broken, Clause, require
-from ..watch import Complaints, Stuck, every_log_record, run_guarded
+from ..guard import Stuck, run_guarded
+from ..leftovers import Complaints
+from ..secrecy import every_log_record
 from . import contract as S  # noqa: N812
 from .process import Remote
 from .stage import SECRETS, Stage

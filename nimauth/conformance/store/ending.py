@@ -15,7 +15,8 @@ from attrs import frozen
 from ...errors import StoreError, StoreInUse
 from ...vocabulary.reasons import Cause
 from ..clauses import Broken, Clause, require
-from ..watch import Census, every_complaint, settle
+from ..leftovers import Census, every_complaint
+from ..outcome import settle
 from . import contract as S  # noqa: N812
 from .bench import StoreBench, renamed
 from .child import Fuse

@@ -102,6 +102,8 @@ class Keeping(StoreBench):
             for why in (Revocation(Cause.LOGGED_OUT, 0.0), Revocation(Cause.FAILED, 4e9, "a" * MAX_ACCOUNT)):
                 await life.revoke_with(why)
                 await self._still_void(life)
+            await life.save("anna")  # after whichever cause was the last, too
+            await life.check()
 
         self._play_in_new_home(revoked)
 
@@ -130,16 +132,16 @@ class Keeping(StoreBench):
             await life.check()
 
     def test_R4_a_revocation_needs_no_open(self) -> None:  # noqa: N802
-        """S6: the host may want to void a login with a store whose open it never called, and may do so again."""
+        """S6 and S7, for each cause: the host may want to void a login with a store whose open it never called."""
         self._need("lasting")
 
         async def unopened(stage: Stage) -> None:
             life = await Life.begun(stage)
-            for times in (1, 3):
+            for times, cause in ((3, Cause.LOGGED_OUT), *((1, cause) for cause in Cause)):
                 await life.save("anna")
                 await life.store.close()
                 life.store = stage.start()
-                why = revocation_of(Cause.LOGGED_OUT)
+                why = revocation_of(cause)
                 for _ in range(times):
                     with stage.holds(S.ILL, "revoke in a store that was never opened, with nobody in its way,"):
                         await life.store.revoke(why)
@@ -147,6 +149,7 @@ class Keeping(StoreBench):
                 life.model.forbids = S.ILL
                 await life.restart()
                 await life.check()
+                await life.same_device()
 
         self._play_in_new_home(unopened)
 
@@ -164,20 +167,21 @@ class Keeping(StoreBench):
             self._play_in_new_home(again)
 
     def test_R12_the_device_id_is_the_same_ever_after(self) -> None:  # noqa: N802
-        """S7, and another installation has another."""
+        """S7, whatever the login was revoked for; and another installation has another."""
 
         async def same(stage: Stage) -> str:
             life = await Life.begun(stage)
             await life.same_device()
-            for _ in range(2):
-                await life.same_device()
+            for cause in Cause:
                 await life.save("anna")
                 await life.same_device()
-                await life.revoke(Cause.LOGGED_OUT)
-                await life.save("ben")
+                await life.revoke(cause)
                 await life.same_device()
                 if self.lasting:
                     await life.restart()
+                    await life.same_device()
+                await life.save("ben")
+                await life.same_device()
             return life.device
 
         with self._home() as home:

@@ -16,7 +16,8 @@ from ...stores.base import CredentialStore
 from ...vocabulary.logins import AuthType, LoginInfo, Permit, Revocation, account_name
 from ...vocabulary.reasons import Cause
 from ..clauses import Broken, Clause, require
-from ..watch import Outcome, Secrets, attempt, chain, said
+from ..outcome import Outcome, attempt
+from ..secrecy import Secrets, chain, said
 from . import contract as S  # noqa: N812  (S.NOBODY is clause S1)
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ no more subsets than one of two.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from attrs import define, field
 
@@ -53,8 +53,6 @@ class Subset:
     """What was shown last."""
     names: int
     next: dict[Symbol, Move | None] = field(factory=dict)
-    sources: dict[int, list[tuple[int, int]]] | None = None
-    """What leads to each configuration unseen; found when it is asked for."""
 
 
 @define(eq=False)
@@ -78,6 +76,9 @@ class Search:
     _configurations: list[Configuration] = field(factory=list, init=False)
     _numbers: dict[Configuration, int] = field(factory=dict, init=False)
     _unseen: dict[int, Edges] = field(factory=dict, init=False)
+    _sources: dict[Spelling | None, tuple[dict[int, list[tuple[int, int]]], set[int]]] = field(factory=dict, init=False)
+    """By what was shown last: what leads to each configuration unseen, and by which rows; and from where that is known.
+    For all subsets together, or it would take most of the memory."""
     _takes: dict[Symbol, dict[int, Edges]] = field(factory=dict, init=False)
     _subsets: dict[tuple[frozenset[int], Spelling | None], Subset] = field(factory=dict, init=False)
     _sets: dict[frozenset[int], frozenset[int]] = field(factory=dict, init=False)
@@ -124,8 +125,9 @@ class Search:
     def forget(self, subset: Subset) -> Subset:
         """Begin anew, with this subset alone. Moves and subsets from before are of no use any more."""
         kept = [self._configurations[number] for number in subset.entries]
-        for held in (self._configurations, self._numbers, self._unseen, self._takes, self._subsets, self._sets):
-            held.clear()
+        held: tuple[list[Configuration] | dict[Any, Any], ...] = (self._configurations, self._numbers, self._unseen)
+        for each in (*held, self._sources, self._takes, self._subsets, self._sets):
+            each.clear()
         self._remembered = 0
         return self._subset(frozenset(map(self._number, kept)), subset.last)
 
@@ -196,18 +198,16 @@ class Search:
         return *edges, *((self._number(one._replace(due=Due.NOT)), rows) for one, rows in again if one.due is Due.MUST)
 
     def _backwards(self, move: Move, survivors: frozenset[int]) -> tuple[frozenset[int], Used]:
-        target = move.target
-        if target.sources is None:
-            target.sources = {}
-            for number in target.closed:
-                for then, rows in self._edges(number, target.last):
-                    target.sources.setdefault(then, []).append((number, rows))
+        closed, last = move.target.closed, move.target.last
+        sources = self._sources_of(closed, last)
         found = list(survivors)
         seen = set(found)
         rows = states = 0
         for number in found:
             states |= STATE_BITS[self._state(number)]
-            for source, by in target.sources.get(number, ()):
+            for source, by in sources.get(number, ()):
+                if source not in closed:
+                    continue
                 rows |= by
                 if source not in seen:
                     seen.add(source)
@@ -218,12 +218,18 @@ class Search:
             shown = [edge for edge in taken if self._configurations[edge[0]].due is not Due.MUST]
             explained = {entry for _, entry, _ in shown}
             taken = shown + [edge for edge in taken if edge[1] not in explained]
-        sources: set[int] = set()
-        for source, _, by in taken:
+        survived = frozenset(source for source, _, _ in taken)
+        for _, _, by in taken:
             rows |= by
-            sources.add(source)
-        survived = frozenset(sources)
         return self._sets.setdefault(survived, survived), Used(rows, states)
+
+    def _sources_of(self, numbers: frozenset[int], last: Spelling | None) -> dict[int, list[tuple[int, int]]]:
+        sources, known = self._sources.setdefault(last, ({}, set()))
+        for number in numbers - known:
+            known.add(number)
+            for then, rows in self._edges(number, last):
+                sources.setdefault(then, []).append((number, rows))
+        return sources
 
     def _renamed(self, taken: list[tuple[int, int, int]]) -> tuple[list[tuple[int, int, int]], tuple[int, ...]]:
         """Number the accounts anew, and forget those that no configuration holds."""

@@ -73,13 +73,15 @@ class Due(IntEnum):
 
 
 class Mood(IntEnum):
-    """What a client is up to that the table does not know."""
+    """What a client is up to that the state does not say."""
 
     NONE = 0
     BETWEEN_RETRIES = 1
     """A called login failed for now, and the client will try it again (login-retried)."""
     ENDING = 2
     """unLogin was shown, and the verdict comes (unlogin-before-verdict)."""
+    STARTING = 3
+    """A process shows the status that it begins with, and then logs in by itself."""
 
 
 class Configuration(NamedTuple):
@@ -124,7 +126,10 @@ class Steps:
 
     def unseen(self, at: Configuration) -> Iterator[tuple[Configuration, int]]:
         """What can come of a configuration between two lines."""
-        if at.due is not Due.MUST:
+        if at.mood is Mood.STARTING:
+            if at.due is not Due.MUST:
+                yield self._logs_in_by_itself(at, same=True)
+        elif at.due is not Due.MUST:
             if at.result is None or Tolerance.LATE_RESULT in self.tolerances:
                 for step in self.machine.hidden(at.node):
                     if self._fits(at, step):
@@ -174,13 +179,20 @@ class Steps:
         """A fresh process of which nobody knows whom it was to log in by itself."""
         yield self._stays_out(fresh, None), 0
         if fresh.who is not None:
-            yield self._auto_login(fresh, same=True)
+            yield from self._auto_login(fresh, same=True)
 
     def _stays_out(self, fresh: Configuration, by: Rule | None) -> Configuration:
         void = self.machine.node(fresh.node).void
         return fresh._replace(note=by or (void.rule if void is not None else Rule.R7))
 
-    def _auto_login(self, fresh: Configuration, *, same: bool) -> tuple[Configuration, int]:
+    def _auto_login(self, fresh: Configuration, *, same: bool) -> Iterator[tuple[Configuration, int]]:
+        """With what it begins with unseen, or shown first."""
+        then, rows = self._logs_in_by_itself(fresh, same=same)
+        yield then, rows
+        if then.due is Due.MUST:
+            yield fresh._replace(due=Due.MUST, mood=Mood.STARTING), 0
+
+    def _logs_in_by_itself(self, fresh: Configuration, *, same: bool) -> tuple[Configuration, int]:
         step = self.machine.auto_login(fresh.node, same=same)
         if step.shows:
             return self._after(fresh, step), step.rows
@@ -245,14 +257,14 @@ class Steps:
                 yield at
 
     def _logs_in(self, at: Configuration, who: Who) -> Iterator[tuple[Configuration, int]]:
-        if at.due is not Due.MUST and at.result is None:
+        if at.due is not Due.MUST and at.result is None and at.mood is not Mood.STARTING:
             step = self.machine.login(at.node)
             if step is not None:
                 yield self._after(at, step)._replace(who=who), step.rows
 
     def _is_refused(self, at: Configuration) -> Iterator[tuple[Configuration, int]]:
         node = self.machine.node(at.node)
-        if Tolerance.REFUSED_CALL not in self.tolerances or at.mood is Mood.ENDING:
+        if Tolerance.REFUSED_CALL not in self.tolerances or at.mood in (Mood.ENDING, Mood.STARTING):
             return
         if at.due is not Due.MUST or node.is_manual:
             if node.state in IDLE | BETWEEN_TRIES:  # it could have been taken, so it failed (R3)
@@ -261,7 +273,9 @@ class Steps:
             yield at._replace(owed=owed), 0
 
     def _logs_out(self, at: Configuration) -> Iterator[tuple[Configuration, int]]:
-        if at.due is not Due.MUST and (at.result is None or Tolerance.LATE_RESULT in self.tolerances):
+        if at.due is Due.MUST or at.mood is Mood.STARTING:
+            return
+        if at.result is None or Tolerance.LATE_RESULT in self.tolerances:
             step = self.machine.logout(at.node)
             if step is not None:
                 yield self._after(at, step), step.rows
@@ -272,21 +286,19 @@ class Steps:
                 yield self._stays_out(fresh, None), 0
             elif account == ANYBODY:
                 yield from self._begun(fresh)
-                yield self._auto_login(fresh, same=False)
+                yield from self._auto_login(fresh, same=False)
             else:
                 yield from self._begins_with(fresh, account)
 
     def _begins_with(self, fresh: Configuration, account: int) -> Iterator[tuple[Configuration, int]]:
         who = fresh.who
         if who is None or (isinstance(who, int) and who != account) or (isinstance(who, tuple) and account in who):
-            yield self._auto_login(fresh, same=False)
+            yield from self._auto_login(fresh, same=False)
             return
         if isinstance(who, tuple):  # it may be this one or not
-            yield self._auto_login(fresh._replace(who=tuple(sorted((*who, account)))), same=False)
+            yield from self._auto_login(fresh._replace(who=tuple(sorted((*who, account)))), same=False)
         same = fresh._replace(who=account)
-        yield self._auto_login(same, same=True)
-        if Tolerance.AUTO_LOGIN_UNAVAILABLE in self.tolerances:
-            yield self._stays_out(same, None), 0
+        yield from self._auto_login(same, same=True)
 
 
 _STEPS: Final = frozenset({State.CONNECTING, State.LOGGING, State.LOGGED_IN})

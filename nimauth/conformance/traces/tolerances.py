@@ -18,7 +18,6 @@ class Tolerance(StrEnum):
     LATE_RESULT = "late-result"
     REFUSED_CALL = "refused-call"
     NET_BROKEN_WHEN_OUT = "net-broken-when-out"
-    AUTO_LOGIN_UNAVAILABLE = "auto-login-unavailable"
     JOINED_LATE = "joined-late"
 
     @property
@@ -37,7 +36,6 @@ TEXT: Final[dict[Tolerance, str]] = {
     Tolerance.LATE_RESULT: "the result of a login may be told after statuses that follow it, but before the next login",
     Tolerance.REFUSED_CALL: "a login call may be refused outright: nothing is shown, and its result is a failure",
     Tolerance.NET_BROKEN_WHEN_OUT: "while nobody is logged in, netBroken may be shown in the place of unLogin",
-    Tolerance.AUTO_LOGIN_UNAVAILABLE: "an auto login that is allowed may stay out: a store that fails, or R11",
     Tolerance.JOINED_LATE: "the recording may begin in the midst of a session",
 }
 

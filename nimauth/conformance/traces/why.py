@@ -69,7 +69,7 @@ def _likelihood(search: Search, at: Configuration) -> tuple[int, ...]:
     """The less, the likelier: what needs neither a tolerance nor a call that nobody told of, and what says most."""
     state = search.steps.machine.node(at.node).state
     return (
-        at.mood is not Mood.NONE,
+        at.mood in (Mood.BETWEEN_RETRIES, Mood.ENDING),
         at.owed,
         at.due is Due.MUST,
         at.note is Rule.R13 and Kind.LOGOUT in search.steps.hidden,

@@ -21,6 +21,7 @@ from .story import (
     announce,
     close,
     ended_for,
+    judge_gone,
     judge_kick,
     judge_login,
     not_opened,
@@ -31,6 +32,12 @@ from .story import (
 from .world import Said
 
 _PLAIN: Final = "the house is full, come back tomorrow"
+
+_LONG: Final = 20
+"""So many turns of the loop are longer than a transport needs to tell two tasks of one message."""
+
+_MOST_AWAITS: Final = 20
+"""No kick has more awaits than this."""
 
 
 class Calls(Suite):
@@ -246,6 +253,49 @@ class Calls(Suite):
             require(not listener.over, T.KICK, "the link ended with a kick of another client")
 
         self._play(kicked)
+
+    def test_a_kick_is_done_when_the_list_says_so(self) -> None:
+        self._needs("kick", "join", "leave")
+
+        async def kicked(stage: Stage, lingers: int) -> None:
+            link = await stage.online()
+            listener = await stage.listen(link, lingers=lingers)
+            for _ in range(2):
+                client = await self._joined(stage, listener)
+                judge_kick(await stage.kick(link, client), refused=False, troubled=False)
+                await judge_gone(stage, listener, client)
+
+        for lingers in (0, _LONG):
+            self._play(kicked, lingers)
+
+    def test_the_answer_to_a_kick_that_was_given_up_is_no_other_kicks(self) -> None:
+        """At every await; the answer comes while the next kick waits, or before there is one."""
+        self._needs("kick")
+
+        async def given_up(stage: Stage, strangers: tuple[bool, bool], late: bool, pause: bool) -> None:
+            link = await stage.online()
+            listener = await stage.listen(link)
+            await stage.heard(listener, ())
+
+            async def client(strange: bool) -> OnlineClient:
+                return await (stage.world.stranger() if strange else self._joined(stage, listener))
+
+            for number in range(1, _MOST_AWAITS):
+                first, second = await client(strangers[0]), await client(strangers[1])
+                reached = (await stage.kick(link, first, cancel_at=number, late=late)).reached
+                if pause:
+                    await asyncio.sleep(stage.terms.patience)
+                kick = await stage.kick(link, second)
+                stage.check(listener)
+                require(not listener.over, T.SIGNALS, "signals ended when a kick was answered that had been given up")
+                judge_kick(kick, refused=strangers[1], troubled=False)
+                if not reached:
+                    break
+
+        for strangers in [(True, False), (False, True)] if self._of("join") else [(True, True)]:
+            for late in (False, True):
+                for pause in (False, True):
+                    self._play(given_up, strangers, late, pause)
 
     def test_a_kick_that_is_never_answered(self) -> None:
         self._needs("kick", "stall")

@@ -15,8 +15,8 @@ LOGIN: Final = Clause(
 SIGNALS: Final = Clause("T3", "signals raises nothing, and ends with the link")
 KICK: Final = Clause(
     "T4",
-    "kick returns when the server ended that client, raises KickRefused when it said no and LinkFailed when the link "
-    "is gone, and nothing else",
+    "kick returns when the server ended that client and signals gave the list without it, raises KickRefused when it "
+    "said no and LinkFailed when the link is gone, and nothing else",
 )
 LOGOUT: Final = Clause("T5", "logout tells the server, and raises nothing but LinkFailed")
 CLOSE: Final = Clause("T6", "close raises nothing, whatever happened before, and may be called again")

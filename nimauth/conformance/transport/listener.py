@@ -6,14 +6,15 @@ import asyncio
 import socket
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import Any, Final, TypeVar
 
 from attrs import define, field
 
 from ...transports.base import Ended, Link, OnlineClients, Signal
 from ...vocabulary.logins import OnlineClient
-from ..watch import Secrets
+from ..outcome import settle
+from ..secrecy import Secrets
 
 V = TypeVar("V")
 
@@ -69,6 +70,11 @@ def is_inside() -> bool:
     return _INSIDE.get()
 
 
+def was_inside(context: Context) -> bool:
+    """Whether it is the transport that runs in this context."""
+    return context.get(_INSIDE, False)
+
+
 async def inside(call: Awaitable[V]) -> V:
     """Await a call of the transport's."""
     _INSIDE.set(True)  # in this task's own context, and in those that it makes
@@ -84,6 +90,8 @@ class Listener:
 
     link: Link
     _iterators: list[AsyncIterator[Signal]] = field(repr=False)
+    _lingers: int = 0
+    """So many turns of the loop it takes over each signal."""
     heard: list[Signal] = field(factory=list)
     count: int = 0
     error: BaseException | None = None
@@ -100,6 +108,7 @@ class Listener:
             signals = self.link.signals()
             self._iterators.append(signals)
             async for signal in signals:
+                await settle(self._lingers)
                 self.count += 1
                 if len(self.heard) < _KEEP or isinstance(signal, Ended):
                     self.heard.append(signal)

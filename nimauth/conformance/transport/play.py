@@ -12,9 +12,11 @@ from unittest import SkipTest
 from ...transports.base import Signal
 from ...vocabulary.reasons import Reason
 from ..clauses import Broken, require
-from ..watch import Census, Stuck, chain, every_complaint, every_log_record, every_socket, hasty_loop, run_guarded
+from ..guard import Stuck, hasty_loop, run_guarded
+from ..leftovers import Census, every_complaint, every_socket
+from ..secrecy import chain, every_log_record
 from . import contract as T  # noqa: N812  (T.OPEN is clause T1)
-from .listener import Backstage, is_inside
+from .listener import Backstage, is_inside, was_inside
 from .stage import Stage, Terms
 from .world import ABILITIES, Within, World
 
@@ -57,7 +59,10 @@ class Suite:
     """So much faster the loop's clock runs: at 20, a deadline of 10 s takes half a second. For transports that know no
     other clock than the loop's; `soon` and `patience` remain seconds of real time."""
     stuck_after: float = 20.0
-    """A loop that has not turned for so many seconds of real time is blocked."""
+    """A loop that has not turned for so many seconds of real time is blocked, whatever it does."""
+    blocked_after: float = 0.5
+    """And so is one whose thread slept for so many in a call of the transport's. (On a busy machine it does not sleep
+    but waits for its turn.) Linux tells that; elsewhere `stuck_after` is all there is."""
     foreign_loggers: Collection[str] = ()
     """Loggers of the world, which may log the token: these and those beneath them."""
 
@@ -102,12 +107,14 @@ class Suite:
                     loop_factory=self.new_loop,
                     complaints=complaints,
                     stuck_after=self.stuck_after,
+                    blocked_after=self.blocked_after,
+                    blames=was_inside,
                 )
-            except Stuck as stuck:
-                raise Broken(T.RESPONSIVE, str(stuck)) from None
             except BaseException as error:
                 for one in chain(error):  # what its frames hold would be complained of in the next story
                     traceback.clear_frames(one.__traceback__)
+                if isinstance(error, Stuck):
+                    raise Broken(T.RESPONSIVE, str(error)) from None
                 raise
         shown = backstage.secrets.shown
         for record in records:

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from attrs import define, field
 
-from ..watch import settle
+from ..outcome import settle
 from .world import World
 
 _LINGER: Final = struct.pack("ii", 1, 0)

@@ -27,7 +27,8 @@ from ...transports.base import (
 from ...vocabulary.logins import OnlineClient
 from ...vocabulary.reasons import Reason
 from ..clauses import Broken, Clause, require
-from ..watch import Outcome, Secrets, attempt, settle
+from ..outcome import Outcome, attempt, settle
+from ..secrecy import Secrets
 from . import contract as T  # noqa: N812  (T.OPEN is clause T1)
 from .listener import Backstage, Listener, inside
 from .world import Said, Within, World
@@ -146,9 +147,9 @@ class Stage:
         require(outcome.returned, T.LOGIN, f"login {outcome} though the server accepts this one")
         return link
 
-    async def listen(self, link: Link) -> Listener:
-        """Read the link's signals from now on."""
-        listener = Listener(link, self.iterators)
+    async def listen(self, link: Link, *, lingers: int = 0) -> Listener:
+        """Read the link's signals from now on; one that lingers takes so many turns of the loop over each."""
+        listener = Listener(link, self.iterators, lingers)
         self.listeners.append(listener)
         await turns(2)  # it listens now
         return listener

@@ -10,9 +10,10 @@ from attrs import frozen
 from hypothesis import strategies as st
 
 from ...transports.base import Accepted, Ended, Link, LinkFailed, LoginRefused, OnlineClients, Signal
+from ...vocabulary.logins import OnlineClient
 from ...vocabulary.reasons import VERDICTS, Reason
-from ..clauses import require
-from ..watch import Outcome, attempt
+from ..clauses import Broken, require
+from ..outcome import Outcome, attempt
 from . import contract as T  # noqa: N812  (T.OPEN is clause T1)
 from .listener import Listener
 from .stage import Stage, sync_signal, turns
@@ -304,6 +305,20 @@ def judge_kick(kick: Outcome[None], *, refused: bool, troubled: bool) -> None:
         require(
             str(kick).endswith(wanted), T.KICK, f"kick {kick} though the server {'refused it' if refused else 'did so'}"
         )
+
+
+async def judge_gone(stage: Stage, listener: Listener, client: OnlineClient) -> None:
+    """A host that looks at the list when kick has just returned does not find that client there."""
+
+    def gone() -> bool:
+        return client not in listener.others
+
+    if not gone():
+        told = await listener.until(gone, stage.terms.soon)
+        stage.check(listener)
+        late = "kick returned before whoever reads signals had read the list without that client"
+        never = "kick returned, and no list without that client came; if the server tells none, put 'leave' in `cannot`"
+        raise Broken(T.KICK, late if told else never)
 
 
 async def _judge_end(stage: Stage, listener: Listener, story: Story, sent: list[type[Signal]], said: Said) -> None:

@@ -10,7 +10,7 @@ from ...transports.base import LinkFailed
 from ...vocabulary.logins import OnlineClient
 from ...vocabulary.reasons import Reason
 from ..clauses import require
-from ..watch import Outcome, attempt
+from ..outcome import Outcome, attempt
 from . import contract as T  # noqa: N812  (T.OPEN is clause T1)
 from .play import Suite
 from .stage import Stage, turns

@@ -49,6 +49,7 @@ ABILITIES: Final = {
     "sync": "the server tells of data sync",
     "join": "the server tells of other clients of the account",
     "kick": "a client can end another",
+    "leave": "the server tells the list without a client that was kicked",
     "another": "a second account can be online at the same time",
     "errno": "the transport gets to see the OSError of a connection that failed",
 }

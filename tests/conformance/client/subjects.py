@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from nimauth.adapter import Adapter
-from nimauth.conformance.client.conform import Conformance, Result
+from nimauth.conformance.client.conform import Conformance
+from nimauth.conformance.client.findings import Result
 from nimauth.conformance.client.subject import InProcess
 from nimauth.lifecycle import Lifecycle
 

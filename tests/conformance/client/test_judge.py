@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 
 from nimauth.conformance.client.examiner import Case, Examiner
 from nimauth.conformance.client.judge import Verdict, judge
-from nimauth.conformance.client.login import Login
+from nimauth.conformance.client.login import History, Login, Past
 from nimauth.conformance.client.messages import ALPHABET, Message
 from nimauth.conformance.client.subject import InProcess
 
@@ -56,10 +57,11 @@ def steps_of(*story: Json) -> list[Login]:
 
 def judged(edit: Callable[[Json], object], *story: Json) -> Verdict | None:
     """What is said of the last answer of a story, edited."""
-    *before, step = steps_of(*story)
+    steps = steps_of(*story)
+    step, forbidding = steps[-1], partial(Past(steps).forbid, len(steps) - 1)
     answer = json.loads(json.dumps(step.answer))
     edited = edit(answer)
-    return judge(step, json.dumps(edited if isinstance(edited, dict) else answer).encode(), before)
+    return judge(step, json.dumps(edited if isinstance(edited, dict) else answer).encode(), forbidding)
 
 
 def without(name: str) -> Callable[[Json], object]:
@@ -197,3 +199,30 @@ def test_a_refusal_must_name_a_rule_that_holds(rule: str) -> None:
 def test_our_own_answers_are_right_everywhere() -> None:
     for step in EXAMINER.graph.edges:
         assert judge(step, json.dumps(step.answer).encode()) is None
+
+
+def test_what_came_before_is_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a story of a hundred thousand lines would take hours to be made short."""
+    added: list[Login] = []
+    monkeypatch.setattr(History, "add", lambda _, step: added.append(step))
+    refusing = [number_of(START), *[number_of(AUTO)] * 500]
+    failures, _ = Examiner(InProcess(lambda: lambda _: {"state": "un_login", "out": []})).examine(
+        case := Case(refusing), EXAMINER.steps(case)
+    )
+    assert failures
+    Past(steps := EXAMINER.steps(case)).forbid(len(steps), "a")
+    past = Past(steps)
+    added.clear()
+    for place in range(len(steps)):
+        past.forbid(place, "a")
+    assert len(added) == len(steps) - 1
+
+
+def test_many_failures_of_one_case_hold_its_answers_once() -> None:
+    case = Case([number_of(SAVED)] * 3000)
+    failures, _ = Examiner(InProcess(lambda: lambda _: {"state": "waiting", "out": []})).examine(
+        case, EXAMINER.steps(case)
+    )
+    assert len(failures) == 3000
+    assert len({id(failure._heard) for failure in failures}) == 1
+    assert len(failures[7].answers) == 8

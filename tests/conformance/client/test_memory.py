@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nimauth.adapter import Adapter
+from nimauth.vocabulary.states import State
 
 from .subjects import Answer, Json, result_of
 
@@ -72,6 +73,23 @@ def refuses_the_second_bad_line(_: Adapter, __: Json, told: Json, memory: dict[s
         told.update(state="un_login", out=[])
 
 
+def a_long_line_forgets_who_is_permitted(adapter: Adapter, said: Json, told: Json, _: dict[str, Any]) -> None:
+    if "more than" in told.get("error", ""):
+        adapter.session.permitted = None
+
+
+def an_empty_token_is_none(adapter: Adapter, said: Json, told: Json, memory: dict[str, Any]) -> None:
+    if (said.get("auto_login") or {}).get("token") == "" and "out" in told:
+        for name, value in memory["before"].items():
+            setattr(adapter.session, name, State(value) if name == "state" else value)
+        told.update(state=memory["before"]["state"], out=[])
+
+
+def a_saved_empty_token_is_none(adapter: Adapter, said: Json, told: Json, _: dict[str, Any]) -> None:
+    if (said.get("saved") or {}).get("token") == "" and "out" in told:
+        adapter.session.permitted = None
+
+
 def _alike(same: Callable[[str], str]) -> Spoil:
     """Permits an account that it takes for the one that logged in last."""
 
@@ -97,6 +115,13 @@ BUGS: dict[str, tuple[Spoil, str]] = {
     "the second bad line": (refuses_the_second_bad_line, "P3"),
     "accounts without their case": (_alike(str.casefold), "R1"),
     "accounts in another form": (_alike(lambda account: unicodedata.normalize("NFC", account)), "R1"),
+    "accounts without the spaces around": (_alike(str.strip), "R1"),
+    "accounts that are numbers": (_alike(lambda account: account.lstrip("0") or "0"), "R1"),
+    "accounts without what is not seen": (_alike(lambda account: account.replace("\u200b", "")), "R1"),
+    "accounts up to a NUL": (_alike(lambda account: account.partition("\0")[0]), "R1"),
+    "a line that is too long": (a_long_line_forgets_who_is_permitted, "R9"),
+    "an auto login with an empty token": (an_empty_token_is_none, ""),
+    "a saved login with an empty token": (a_saved_empty_token_is_none, "R9"),
     "accounts cut short": (_alike(lambda account: account[:64]), "R1"),
 }
 

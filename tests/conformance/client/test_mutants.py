@@ -73,11 +73,14 @@ def changes_nothing(lifecycle: type[Lifecycle], place: Place) -> bool:
     return True
 
 
-def is_found(lifecycle: type[Lifecycle], place: Place) -> bool:
-    """As the tests would find it: at a case of the first stage, or else by all of them."""
+def is_found_early(lifecycle: type[Lifecycle], place: Place) -> bool:
+    """At a case of the first stage: most are."""
     examiner = Examiner(InProcess(lambda: Adapter(lifecycle).answer))
-    if any(examiner.first_failure(Case(numbers)) is not None for numbers in cases_at()[place]):
-        return True
+    return any(examiner.first_failure(Case(numbers)) is not None for numbers in cases_at()[place])
+
+
+def is_found(lifecycle: type[Lifecycle]) -> bool:
+    """By all the tests."""
     return not Conformance(InProcess(lambda: Adapter(lifecycle).answer), examples=0, max_findings=1).run().holds
 
 
@@ -92,9 +95,11 @@ def test_every_edit_of_the_table_is_found() -> None:
     survivors, same, count = [], 0, 0
     for name, kind, place in edits():
         count += 1
+        if is_found_early(kind, place):
+            continue
         if changes_nothing(kind, place):
             same += 1
-        elif not is_found(kind, place):
+        elif not is_found(kind):
             survivors.append(name)
     print(f"{count} edits, {same} of them change nothing, {len(survivors)} of the others are not found")
     assert count > 3000
@@ -121,7 +126,7 @@ def test_a_stale_link_that_is_believed_is_found() -> None:
     count = 0
     for name, kind, place in added_rows():
         count += 1
-        assert is_found(kind, place), name
+        assert is_found_early(kind, place) or is_found(kind), name
     assert count > 150
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from nimauth.conformance.client.conform import Conformance, Finding, Result
+from nimauth.conformance.client.conform import Conformance
+from nimauth.conformance.client.findings import Finding, Result
+from nimauth.conformance.client.running import SubjectFailed
 from nimauth.conformance.client.story import story
-from nimauth.conformance.client.subject import Process, SubjectFailed
+from nimauth.conformance.client.subject import Process
 from nimauth.errors import NimAuthError
 
 PRELUDE = """
@@ -36,7 +39,7 @@ def spoiled(*lines: str) -> list[str]:
     return program(LOOP.format(spoil="\n    ".join(lines)))
 
 
-def result_of(command: list[str], patience: float = 1.0, startup: float = 5.0) -> Result:
+def result_of(command: list[str], patience: float = 30.0, startup: float = 30.0) -> Result:
     with Process(command, patience=patience, startup=startup) as subject:
         return Conformance(subject, examples=0, max_findings=1, stages=["configurations"]).run()
 
@@ -55,14 +58,15 @@ SILENT = {
 
 @pytest.mark.parametrize("code", SILENT.values(), ids=SILENT)
 def test_a_program_that_never_answers_is_told_so_at_once(code: str) -> None:
-    finding = finding_of(program(code), startup=0.5)
+    finding = finding_of(program(code), patience=0.5, startup=0.5)
     assert finding.clauses[0].name == "P1"
     assert "does not answer in time" in finding.verdict.what
     assert finding.stage == "start"
 
 
+HANGS = "does not answer in time"
 BREAKDOWNS = {
-    "hangs later": (spoiled("if b'data_upgrade' in line: time.sleep(1000)"), "does not answer in time"),
+    "hangs later": (spoiled("if b'data_upgrade' in line: time.sleep(1000)"), HANGS),
     "ends at once": (program("sys.exit(3)"), "ends with exit status 3"),
     "dies of an exception": (
         spoiled("if b'foreground' in line: raise RuntimeError('what a pity')"),
@@ -87,7 +91,7 @@ BREAKDOWNS = {
 
 @pytest.mark.parametrize(("command", "what"), BREAKDOWNS.values(), ids=BREAKDOWNS)
 def test_a_program_that_breaks_down_is_told_so(command: list[str], what: str) -> None:
-    finding = finding_of(command, patience=0.5)
+    finding = finding_of(command, patience=0.5 if what == HANGS else 30)
     assert finding.clauses[0].name == "P1"
     assert what in str(finding.verdict)
     assert finding.happens_again
@@ -95,10 +99,16 @@ def test_a_program_that_breaks_down_is_told_so(command: list[str], what: str) ->
 
 
 RUBBISH = {
-    "no JSON": ("answer = 0; sys.stdout.write('hello\\n'); sys.stdout.flush(); continue", "P2", "no JSON"),
-    "no UTF-8": ("sys.stdout.buffer.write(b'\\xff\\n'); sys.stdout.buffer.flush(); continue", "P2", "no JSON in UTF-8"),
-    "deep": ("sys.stdout.write('[' * 9999 + '\\n'); sys.stdout.flush(); continue", "P2", "no JSON"),
-    "a list": ("answer = [answer]", "P2", "no object"),
+    "no JSON": ("answer = 0; sys.stdout.write('hello\\n'); sys.stdout.flush(); continue", "P2", "not JSON"),
+    "no UTF-8": ("sys.stdout.buffer.write(b'\\xff\\n'); sys.stdout.buffer.flush(); continue", "P2", "not UTF-8"),
+    "deep": ("sys.stdout.write('[' * 9999 + '\\n'); sys.stdout.flush(); continue", "P2", "nested too deeply"),
+    "a list": ("answer = [answer]", "P2", "must be a JSON object"),
+    "NaN": ("sys.stdout.write(json.dumps(answer)[:-1] + ',\"x\":NaN}\\n'); sys.stdout.flush(); continue", "P2", "NaN"),
+    "a name twice": (
+        'sys.stdout.write(json.dumps(answer)[:-1] + \',"x":1,"x":1}\\n\'); sys.stdout.flush(); continue',
+        "P2",
+        "the same name twice",
+    ),
     "no state": ("answer.pop('state', None)", "P2", "without a `state`"),
     "an unknown state": ("answer['state'] = 'LOGGED_IN'", "P2", "one of the fourteen"),
     "a state that is a list": ("answer['state'] = []", "P2", "one of the fourteen"),
@@ -214,7 +224,7 @@ def test_the_first_life_of_a_process_is_a_life_like_any_other(spoil: str, law: s
 def test_the_end_of_input_ends_a_program_with_status_0() -> None:
     finding = finding_of(program(LOOP.format(spoil="pass") + "sys.exit(7)"))
     assert "does not end with exit status 0 when its input ends" in finding.verdict.what
-    finding = finding_of(program(LOOP.format(spoil="pass") + "time.sleep(1000)"), patience=0.3)
+    finding = finding_of(program(LOOP.format(spoil="pass") + "time.sleep(1000)"), patience=2)
     assert "does not end when its input ends" in finding.verdict.what
 
 
@@ -228,7 +238,7 @@ def test_lines_that_come_in_one_piece_are_lines_each() -> None:
 while data := os.read(0, 65536):
     say(b'', adapter.answer(data.split(b'\\n')[0] if data.count(b'\\n') > 1 else data))
 """
-    finding = finding_of(program(code), patience=0.5)
+    finding = finding_of(program(code), patience=2)
     assert finding.clauses[0].name == "P1"
     assert "when several lines come in one piece" in finding.verdict.what
     assert finding.happens_again
@@ -258,8 +268,76 @@ def test_a_daemon_that_keeps_the_pipes_does_not_keep_the_tester() -> None:
         assert len(subject.ask([b"{}"])) == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no sessions to leave")
+def test_a_program_that_dies_is_told_so_though_its_child_holds_the_pipes() -> None:
+    child = "[sys.executable, '-c', 'import time; time.sleep(5)']"
+    spawns = f"import subprocess; subprocess.Popen({child}, start_new_session=True)"
+    finding = finding_of(program(f"{spawns}; sys.exit(3)"))
+    assert finding.clauses[0].name == "P1"
+    assert "ends with exit status 3 instead of answering" in finding.verdict.what
+
+
+def test_a_program_that_never_answers_is_started_once() -> None:
+    """Each start would be waited for again: 30 s by default."""
+    starts: list[int] = []
+
+    class Counting(Process):
+        def ask(self, lines: Sequence[bytes]) -> list[bytes]:
+            starts.append(len(lines))
+            return super().ask(lines)
+
+    with Counting(program("time.sleep(1000)"), patience=0.2, startup=0.2) as subject:
+        result = Conformance(subject, max_findings=5).run()
+    assert [finding.verdict.what.partition(":")[0] for finding in result.findings] == ["does not answer in time"]
+    assert len(starts) == 1
+    assert not result.complete
+
+
+def test_a_token_on_standard_error_breaks_no_other_rule() -> None:
+    command = spoiled("sys.stderr.write(line.decode('utf-8', 'replace'))")
+    with Process(command) as subject:
+        result = Conformance(subject, examples=0, only="R4", stages=["configurations"]).run()
+    assert result.holds
+    assert result.others
+
+
+def test_a_piece_of_the_token_is_found_too() -> None:
+    """Parsers say what stands around the place where a line is wrong."""
+    quoting = (
+        "answer = {'error': f'unexpected {line[-14:]}'} if 'error' in answer and line.endswith(b'x}\\n') else answer"
+    )
+    finding = finding_of(spoiled(quoting))
+    assert finding.clauses[0].name == "H6"
+    assert "4711" not in "\n".join(story(finding))
+
+
 def test_a_breakdown_is_told_whatever_rule_was_asked_for() -> None:
     with Process(program("sys.exit(0)"), startup=5) as subject:
         result = Conformance(subject, only="R4", examples=0).run()
     assert not result.holds
     assert result.findings[0].clauses[0].name == "P1"
+
+
+def test_more_than_one_answer_is_told_so_however_late_it_is_noticed() -> None:
+    """From there on each answer is that to another line, and breaks whatever rule it may."""
+    finding = finding_of(program("n = 0" + LOOP.format(spoil="n += 1; n == 4000 and say(line, answer)")))
+    assert finding.clauses[0].name == "P1"
+    assert "gives more than one answer to one line" in finding.verdict.what
+
+
+def test_a_slow_starter_that_keeps_something_over_a_restart_is_told_of_in_a_few_lines() -> None:
+    """Each try takes a start: what came long before the failure is not looked at first."""
+    keeps = "kept = kept or b'version' in line"
+    spoil = f"{keeps}; kept and b'foreground' in line and answer.update(state='waiting')"
+    finding = finding_of(program("time.sleep(0.1); kept = False" + LOOP.format(spoil=spoil)))
+    assert finding.happens_again
+    assert len(finding.steps) <= 6
+
+
+def test_a_token_on_standard_error_has_its_story() -> None:
+    spoil = "b'timed_out' in line and answer.get('state') == 'waiting' and sys.stderr.write('sesame-47114711')"
+    finding = finding_of(spoiled(spoil, "sys.stderr.flush()"))
+    assert finding.verdict.what == "writes the token to its standard error"
+    assert finding.stage == "configurations"
+    assert finding.steps[-1].input.content == {"in": "timed_out"}
+    assert len(finding.steps) <= 5

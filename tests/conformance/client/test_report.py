@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -11,9 +13,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from nimauth.cli import main
-from nimauth.conformance.client.messages import TOKEN
-from nimauth.conformance.client.report import junit, text, to_json
+from nimauth.conformance.client.report import FORMATS, junit, text, to_json
 from nimauth.conformance.client.story import story
+from nimauth.conformance.client.tokens import TOKEN
 from nimauth.lifecycle import Lifecycle
 
 from .subjects import Json, result_of, spoiled
@@ -155,6 +157,93 @@ def test_lines_of_input_are_played_too(tmp_path: Path, capsys: pytest.CaptureFix
     assert conform("--replay", str(file), "--format", "json") == 1
     finding = json.loads(capsys.readouterr().out)["findings"][0]
     assert finding["rules"][0]["name"] == "R4"
+
+
+OWN = ("hunter2-and-more", "s3cr3t-\u00fc\u00f1")
+
+
+def own_lines(tmp_path: Path) -> Path:
+    """Somebody's own lines, with tokens that are nobody's business; one of them is not valid."""
+    lines = [
+        json.dumps({"in": "start", "saved": {"account": "a", "token": OWN[0]}, "network": True}),
+        json.dumps({"in": "login", "account": "a", "token": OWN[1]}, ensure_ascii=False),
+        f'{{"in":"login","account":"a","token":"{OWN[0]}"',
+        json.dumps({"in": "link_opened"}),
+        json.dumps({"in": "accepted"}),
+        json.dumps({"in": "ended", "reason": "kicked_by_client"}),
+    ]
+    file = tmp_path / "lines.jsonl"
+    file.write_text("\n".join(lines), "utf-8")
+    return file
+
+
+@pytest.mark.parametrize("form", ["text", "json", "junit"])
+def test_a_replay_tells_no_token_of_somebodys_own(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert conform("--replay", str(own_lines(tmp_path)), "--format", form) == 1
+    told = capsys.readouterr().out
+    assert "kicked_by_client" in told
+    for secret in ("hunter2", "s3cr3t", "\u00fc\u00f1", "\\u00fc\\u00f1"):
+        assert secret not in told
+
+
+ECHOES = {
+    "in its answer": "a = adapter.answer(line); a['note'] = line.decode()",
+    "in an error": "a = adapter.answer(line); a = {'error': line.decode()} if 'error' in a else a",
+    "on standard error": "a = adapter.answer(line); print(line.decode(), file=sys.stderr, flush=True)",
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+def test_a_token_of_somebodys_own_is_looked_for_too(
+    echo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = "import sys, json\nfrom nimauth.adapter import Adapter\nadapter = Adapter()\nfor line in sys.stdin.buffer: "
+    code += f"{echo}; print(json.dumps(a), flush=True)"
+    replay = ["conform", "--quiet", "--only", "H6", "--replay", str(own_lines(tmp_path))]
+    assert main([*replay, "--", sys.executable, "-c", code]) == 1
+    told = capsys.readouterr().out
+    assert "H6" in told
+    assert "hunter2" not in told
+    assert "s3cr3t" not in told
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["paths", "--cover", "configurations"],
+        *(
+            ["conform", "--quiet", "--stage", "names", "--max-findings", "1", "--max-examples", "0", "--format", form]
+            for form in FORMATS
+        ),
+    ],
+    ids=["paths", *FORMATS],
+)
+def test_what_is_told_fits_every_console(command: list[str], encoding: str) -> None:
+    """Of accounts in Chinese, where the console has no Chinese."""
+    forgets = (
+        "a = adapter.answer(line); [a.update(out=[]) for e in a.get('out', ()) if e.get('account', 'a') not in 'ab']"
+    )
+    code = "import sys, json\nfrom nimauth.adapter import Adapter\nadapter = Adapter()\nfor line in sys.stdin.buffer: "
+    program = ["--", sys.executable, "-c", f"{code}{forgets}; print(json.dumps(a), flush=True)"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "nimauth", *command, *(program if command[0] == "conform" else [])],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.stderr == b""
+    assert ran.returncode == (1 if command[0] == "conform" else 0)
+    match command:
+        case ["paths", *_] | [*_, "json"]:
+            json.loads(ran.stdout)
+        case [*_, "junit"]:
+            ET.fromstring(ran.stdout)
+        case _:
+            assert "\\u674e\\u96f7" in ran.stdout.decode("ascii")
 
 
 NO_STORIES = {

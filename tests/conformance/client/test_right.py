@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from nimauth.conformance.client.conform import STAGES, Conformance
+from nimauth.conformance.client.conform import Conformance
+from nimauth.conformance.client.login import login_graph
+from nimauth.conformance.client.messages import ALPHABET
+from nimauth.conformance.client.plan import STAGES
 from nimauth.conformance.client.subject import Process
+from nimauth.conformance.client.walks import walks
 
 from .subjects import Answer, handwritten, nimauths, result_of
 
@@ -56,6 +60,23 @@ def test_the_same_seed_gives_the_same_walks() -> None:
     told = []
     result_of(listening, seed=8, examples=5, stages=["walks"])
     assert told != first
+
+
+def test_the_walks_get_far() -> None:
+    graph = login_graph()
+    for seed in range(3):
+        edges, sessions = set(), [0]
+        for walk in walks(graph, seed, 200):
+            at = 0
+            for number in walk:
+                edge = graph.edge(at, number)
+                edges.add(edge.number)
+                at = edge.target
+                sessions = [*sessions, 0] if ALPHABET[number].starts else [*sessions[:-1], sessions[-1] + 1]
+        seen = [graph.edges[number] for number in edges]
+        assert len({edge.row for edge in seen} - {None}) > 0.9 * len(graph.rows)
+        assert len({edge.source for edge in seen}) > 0.8 * len(graph.configurations)
+        assert max(sessions) > 60
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import secrets
@@ -417,6 +418,46 @@ class RevokesTheDevice(FileStore):
         self.remove("device")
 
 
+def lost_by(cause: Cause) -> type[FileStore]:
+    """A store that is another device after a revocation for this one cause."""
+
+    class LosesTheDevice(FileStore):
+        async def revoke(self, revocation: Revocation) -> None:
+            await super().revoke(revocation)
+            if revocation.cause is cause:
+                self.remove("device")
+
+    LosesTheDevice.__name__ = f"LosesTheDeviceBy{cause.title().replace('_', '')}"
+    return LosesTheDevice
+
+
+for one in Cause:
+    breaks(S.DEVICE, "test_R12_the_device_id_is_the_same_ever_after")(lost_by(one))
+
+
+@breaks(S.DEVICE, "test_R4_a_revocation_needs_no_open")
+class LosesTheDeviceUnopened(FileStore):
+    """When the login is void before the store was opened, because of the version."""
+
+    async def revoke(self, revocation: Revocation) -> None:
+        unopened = self.state != "open"
+        await super().revoke(revocation)
+        if unopened and revocation.cause is Cause.VERSION:
+            self.remove("device")
+
+
+@breaks(S.VOID, "test_R4_a_revocation_is_final_and_says_why")
+class AVersionIsNoReason(FileStore):
+    """It keeps the login for when the client is up to date again."""
+
+    def void(self, revocation: Revocation) -> None:
+        if revocation.cause is not Cause.VERSION:
+            super().void(revocation)
+
+    def forget(self) -> None:
+        pass
+
+
 @breaks(S.DEVICE, "test_R12_the_device_id_is_the_same_ever_after")
 class OneDeviceForAll(FileStore):
     def device(self) -> str:
@@ -511,6 +552,13 @@ class LocksItselfOut(FileStore):
 
 
 held: list[Any] = []
+
+
+def let_go() -> None:
+    """Of what faults hold, when they have been found."""
+    while held:
+        one = held.pop()
+        one.close() if isinstance(one, io.IOBase) else one.release(force=True)
 
 
 @breaks(S.CANCELLED, "test_a_cancelled_close_gives_the_store_up", within=1.0)

@@ -9,7 +9,7 @@ from nimauth.conformance.store.contract import CLAUSES
 from nimauth.conformance.store.stage import MARK
 
 from . import test_stores
-from .faults import FAULTS, BlocksTheLoop, Fault
+from .faults import FAULTS, BlocksTheLoop, Fault, let_go
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.store.__name__}-{fault.clause.name}")
@@ -19,6 +19,7 @@ def test_each_fault_is_found_by_the_clause_that_it_breaks(fault: Fault) -> None:
             getattr(fault.suite(), fault.test)()
     finally:
         BlocksTheLoop.go_on()
+        let_go()
     assert found.value.clause is fault.clause, str(found.value)
     assert str(found.value).startswith(f"{fault.clause.name} is broken: ")
     assert MARK not in str(found.value)

@@ -90,7 +90,11 @@ def _begin(permitted: str | None, void: Cause | None, account: str | None) -> It
     for network in (True, False):
         life = Lifecycle(permitted=permitted, void=void, network=network)
         world = World(_key(life), fresh=True)
-        yield from [world] if account is None else _apply(world, inputs.auto_login(account), frozenset())
+        if account is None:
+            yield world
+        else:
+            for then in _apply(world, inputs.auto_login(account), frozenset()):
+                yield then._replace(fresh=True)
 
 
 def _anew(world: World, accounts: Iterable[str | None]) -> Iterator[World]:

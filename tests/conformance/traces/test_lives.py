@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from itertools import chain, combinations
+from typing import Final
 
 import pytest
 
 from nimauth.conformance.traces import Checker
 from nimauth.conformance.traces.machine import HIDDEN
 from nimauth.conformance.traces.spellings import SPELLINGS, Family, Spelling
+from nimauth.conformance.traces.tolerances import DEFAULT, Tolerance
 from nimauth.trace import Kind
 from nimauth.vocabulary.inputs import Event
 from nimauth.vocabulary.states import STATUS, State
@@ -185,9 +187,9 @@ def test_more_accounts_at_a_time_than_are_told_apart_make_nothing_impossible() -
         again = {"call": "start", "auto_login": f"account {number}"}
         assert check([*starts, again, *shown], STRICT).possible
     few = [{"call": "start", "auto_login": name} for name in "abc"]
-    gone = [{"status": "unLogin"}, {"call": "start", "auto_login": "c"}, {"status": "connecting"}]
     assert check([*few, {"call": "start", "auto_login": "a"}, shown[0]], STRICT).possible
-    assert not check([*few, *gone], STRICT, recorded=frozenset(Kind)).possible, "it was seen not to be c"
+    out: list[Json] = [{"status": "unLogin"}, {"call": "login", "account": "a"}]
+    assert check([*few, *out], STRICT, recorded=frozenset(Kind)).possible, "it may be saved for anybody"
 
 
 def test_everything_that_can_happen_can_happen_unseen_or_has_a_line() -> None:
@@ -198,3 +200,25 @@ def test_every_state_is_shown_by_its_own_name() -> None:
     for state in State:
         assert state in spellings_of(state, Family.FLUTTER)[0].states
         assert [s.name for s in spellings_of(state, Family.FLUTTER)] == [STATUS[state].value]
+
+
+SAVED: Final[tuple[Json, ...]] = (
+    {"call": "login", "account": "a"},
+    {"status": "connecting"},
+    {"status": "logging"},
+    {"status": "loggedIn"},
+    {"call": "login_result", "ok": True},
+    {"call": "start", "auto_login": "a"},
+)
+
+
+@pytest.mark.parametrize("tolerances", [STRICT, DEFAULT])
+def test_a_process_may_show_what_it_begins_with_before_it_logs_in_by_itself(tolerances: frozenset[Tolerance]) -> None:
+    """The status diagram begins with unLogin, and so do clients whose listener is told at once."""
+    out: Json = {"status": "unLogin"}
+    connecting: Json = {"status": "connecting"}
+    assert check([*SAVED, connecting], tolerances, recorded=frozenset(Kind)).possible
+    assert check([*SAVED, out, connecting], tolerances, recorded=frozenset(Kind)).possible
+    assert not check([*SAVED, out, {"status": "logging"}], tolerances, recorded=frozenset(Kind)).possible
+    gone = [*SAVED, {"call": "logout"}, {"call": "start", "auto_login": "a"}, out, connecting]
+    assert not check(gone, tolerances, recorded=frozenset(Kind)).possible, "R13"

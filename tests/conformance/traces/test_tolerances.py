@@ -49,7 +49,6 @@ NEEDS: dict[Tolerance, list[tuple[Told, ...]]] = {
         (ALL, start(), login(), "connecting", "netBroken", NOT_OK, login(), "connecting"),
         (ALL, start(), "netBroken", login(), "connecting"),
     ],
-    Tolerance.AUTO_LOGIN_UNAVAILABLE: [(ALL, *by_hand(), start("a"), "unLogin", start("a"), "connecting")],
     Tolerance.JOINED_LATE: [("loggedIn", "dataSyncStart"), ("forbidden",), (ALL, "dataSyncFinish", OUT, "unLogin")],
 }
 

@@ -29,7 +29,7 @@ from nimauth.transports.base import (
 from nimauth.vocabulary.logins import OnlineClient
 from nimauth.vocabulary.reasons import Reason
 
-from .memory import MemoryLink, MemoryTransport, Message, Wire
+from .memory import DEADLINE, MemoryLink, MemoryTransport, Message, Wire
 
 log = logging.getLogger("a.faulty.transport")
 
@@ -172,6 +172,64 @@ class OpenBlocksTheLoop(MemoryTransport):
     async def open(self) -> Any:
         time.sleep(1)  # noqa: ASYNC251
         return await super().open()
+
+
+@breaks("T25")
+class OpenConnectsWithoutTheLoop(MemoryTransport):
+    """And waits for a word of a server that says none."""
+
+    async def open(self) -> Any:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as server,
+            socket.create_connection(server.getsockname(), timeout=1) as client,
+            contextlib.suppress(TimeoutError),
+        ):
+            client.recv(1)
+        return await super().open()
+
+
+@breaks("T25")
+class LoginWaitsForAThread(MemoryLink):
+    async def login(self, request: LoginRequest) -> Accepted:
+        thread = threading.Thread(target=time.sleep, args=(1,))
+        thread.start()
+        thread.join()
+        return await super().login(request)
+
+
+@breaks("T25")
+class LoginSetsACallbackThatBlocks(MemoryLink):
+    async def login(self, request: LoginRequest) -> Accepted:
+        asyncio.get_running_loop().call_soon(self.block)
+        return await super().login(request)
+
+    def block(self) -> None:
+        time.sleep(1)
+
+
+@breaks("T25")
+class KickWaitsForALock(MemoryLink):
+    async def kick(self, client: OnlineClient) -> None:
+        threading.Event().wait(1)
+        await super().kick(client)
+
+
+@breaks("T25")
+class SignalsBlocksTheLoop(MemoryLink):
+    async def signals(self) -> AsyncIterator[Signal]:
+        blocks = True  # once: in a flood nothing comes between
+        async for signal in super().signals():
+            if blocks and isinstance(signal, SyncFinished):
+                time.sleep(1)  # noqa: ASYNC251
+                blocks = False
+            yield signal
+
+
+@breaks("T25")
+class CloseBlocksTheLoop(MemoryLink):
+    async def close(self) -> None:
+        time.sleep(1)  # noqa: ASYNC251
+        await super().close()
 
 
 # -- login -------------------------------------------------------------------------------------------------------------
@@ -548,10 +606,83 @@ class KickRaisesAValueError(MemoryLink):
 @breaks("T16")
 class KickWaitsForEver(MemoryLink):
     async def kick(self, client: OnlineClient) -> None:
+        await self.send(op="kick", client=client.client_id)
+        self.answers.append(answer := asyncio.get_running_loop().create_future())
+        await answer
+
+
+@breaks("T4")
+class KickIsDoneBeforeTheListIsRead(MemoryLink):
+    """It takes the list for its answer, before that has got to whoever reads."""
+
+    def signal(self, message: Message) -> Signal | None:
+        signal = super().signal(message)
+        if isinstance(signal, OnlineClients) and self.answers and not self.answers[0].done():
+            self.answers[0].set_result(None)
+        return signal
+
+
+@breaks("T4")
+class KickIsDoneWithoutAList(MemoryLink):
+    def signal(self, message: Message) -> Signal | None:
+        signal = super().signal(message)
+        return None if isinstance(signal, OnlineClients) and self.answers else signal
+
+
+class OneKick(MemoryLink):
+    """It thinks of one kick at a time, so an answer is that of whichever kick waits."""
+
+    answer: asyncio.Future[None] | None = None
+
+    async def kick(self, client: OnlineClient) -> None:
         answer = self.answer = asyncio.get_running_loop().create_future()
         answer.add_done_callback(lambda _: answer.cancelled() or answer.exception())
-        await self.send(op="kick", client=client.client_id)
-        await answer
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await self.send(op="kick", client=client.client_id)
+                await answer
+        except TimeoutError:
+            raise LinkFailed(Reason.NET, 1, "nobody answers the kick") from None
+        finally:
+            self.answer = None
+
+    async def signals(self) -> AsyncIterator[Signal]:
+        async for signal in super().signals():
+            if isinstance(signal, Ended):
+                self.answered(LinkFailed(Reason.NET, 1, "the link has ended"))
+            yield signal
+
+    def answered(self, error: Exception | None) -> None:
+        if self.answer is not None and not self.answer.done():
+            self.answers.append(self.answer)
+            super().answered(error)
+
+
+@breaks("T4")
+class ALateAnswerIsTheNextKicks(OneKick):
+    pass
+
+
+@breaks("T3")
+class ASecondAnswerBreaksTheSignals(OneKick):
+    """Two answers come in one breath: that of a kick that was given up, and that of the kick that waits."""
+
+    def kicked(self, message: Message) -> None:
+        if self.answer is not None and "code" in message:
+            self.answer.set_exception(KickRefused(*self.why(message)))
+        elif self.answer is not None:
+            self.answer.set_result(None)
+
+
+@breaks("T3")
+class ALateAnswerBreaksTheSignals(MemoryLink):
+    """It knows whose answer it is, and not that a kick that was given up has one already."""
+
+    def kicked(self, message: Message) -> None:
+        if "code" in message:
+            self.answers.popleft().set_exception(KickRefused(*self.why(message)))
+        else:
+            self.answers.popleft().set_result(None)
 
 
 @breaks("T19")
@@ -566,6 +697,7 @@ class KickIsSentTwice(MemoryLink):
     async def kick(self, client: OnlineClient) -> None:
         await super().kick(client)
         await self.send(op="kick", client=client.client_id)
+        self.answers.append(asyncio.get_running_loop().create_future())
 
 
 @breaks("T5")

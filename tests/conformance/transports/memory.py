@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -96,6 +97,8 @@ class MemoryWorld(World):
         self.wires: list[Wire] = []
         self.refusal: Message | None = None
         self.others: list[str] = []
+        self.numbers = itertools.count()
+        self.kicks: list[str] = []
         self.is_stalled = self.is_gone = False
 
     async def connect(self) -> Wire:
@@ -122,12 +125,22 @@ class MemoryWorld(World):
             self.session = wire
             wire.push({"op": "accepted", "client": "me"})
         elif op == "kick":
-            known = message["client"] in self.others
-            wire.push({"op": "kicked"} if known else {"op": "kicked", "code": 404, "text": "who is that?"})
+            if not self.kicks:
+                asyncio.get_running_loop().call_later(0.02, self.answer_kicks, wire)
+            self.kicks.append(message["client"])
         elif op == "ping":
             wire.push({"op": "pong"})
         elif op == "logout":
             wire.close("gently")
+
+    def answer_kicks(self, wire: Wire) -> None:
+        """All in one breath, of those that were sent one soon after the other."""
+        kicks, self.kicks = self.kicks, []
+        for client in kicks if not self.is_stalled else ():
+            if known := client in self.others:
+                self.others.remove(client)
+                wire.push({"op": "clients", "clients": list(self.others)})
+            wire.push({"op": "kicked"} if known else {"op": "kicked", "code": 404, "text": "who is that?"})
 
     async def transport(self) -> MemoryTransport:
         return self.transport_class(self)
@@ -172,7 +185,7 @@ class MemoryWorld(World):
         self.session.push({"op": "sync", "done": finished})
 
     async def join(self) -> str:
-        self.others.append(f"client {len(self.others)}")
+        self.others.append(f"client {next(self.numbers)}")
         self.session.push({"op": "clients", "clients": list(self.others)})
         return self.others[-1]
 
@@ -189,7 +202,8 @@ class MemoryLink:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.token = ""
-        self.answer: asyncio.Future[None] | None = None
+        self.answers: deque[asyncio.Future[None]] = deque()
+        """In the order of the kicks that were sent, those that were given up as well."""
 
     async def hello(self) -> None:
         if (await self.receive()).get("op") != "hello":
@@ -220,8 +234,8 @@ class MemoryLink:
         except LinkFailed as failed:
             yield Ended(failed.reason, failed.code, failed.text)
         finally:
-            if self.answer is not None and not self.answer.done():
-                self.answer.set_exception(LinkFailed(Reason.NET, 1, "the link has ended"))
+            while self.answers:
+                self.answered(LinkFailed(Reason.NET, 1, "the link has ended"))
 
     def signal(self, message: Message) -> Signal | None:
         match message:
@@ -234,24 +248,24 @@ class MemoryLink:
         return None
 
     async def kick(self, client: OnlineClient) -> None:
-        answer = self.answer = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(DEADLINE):
                 await self.send(op="kick", client=client.client_id)
+                self.answers.append(answer := asyncio.get_running_loop().create_future())
                 await answer
         except TimeoutError:
             raise LinkFailed(Reason.NET, 1, "nobody answers the kick") from None
-        finally:
-            self.answer = None
-            if answer.done() and not answer.cancelled():
-                answer.exception()  # the link may have ended while the kick was being sent
 
     def kicked(self, message: Message) -> None:
-        if self.answer is not None and not self.answer.done():
-            if "code" in message:
-                self.answer.set_exception(KickRefused(*self.why(message)))
+        self.answered(KickRefused(*self.why(message)) if "code" in message else None)
+
+    def answered(self, error: Exception | None) -> None:
+        """The next kick that was sent."""
+        if self.answers and not (answer := self.answers.popleft()).done():
+            if error is None:
+                answer.set_result(None)
             else:
-                self.answer.set_result(None)
+                answer.set_exception(error)
 
     async def logout(self) -> None:
         await self.send(op="logout")

@@ -66,7 +66,7 @@ def without(ability: str) -> Suite:
             await MemoryWorld.flood(self, endless)
 
         suite.world_class = type("Lacking", (MemoryWorld,), {"flood": flood})
-    elif ability != "errno":
+    elif ability not in ("errno", "leave"):
         suite.world_class = type("Lacking", (MemoryWorld,), {ability: getattr(World, ability)})
     return suite
 
