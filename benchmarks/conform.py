@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from statistics import median
 
-from nimauth.conformance.client.conform import Conformance, Result
+from nimauth.conformance.client.conform import Conformance
+from nimauth.conformance.client.findings import Result
 from nimauth.conformance.client.subject import Process
 
 from .report import Section, Target

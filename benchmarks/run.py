@@ -1,4 +1,4 @@
-"""The engine, the lifecycle and the imports beside their peers, in one run. See README.md in this directory.
+"""Everything that is measured, beside its peers and in one run. See README.md in this directory.
 
 python -m benchmarks.run [--only SECTION] [--rounds N] [--json] [--check]
 """
@@ -17,7 +17,7 @@ from nimauth.lifecycle import Lifecycle
 from nimauth.vocabulary import inputs
 
 from . import check as check_traces
-from . import conform, service
+from . import conform, diagram, service, transports
 from .contenders import CONTENDERS, Contender
 from .lifecycle import LIVES, HandWritten, check
 from .machine import CYCLE, LINKS, UNLINKS
@@ -151,13 +151,15 @@ SECTIONS: dict[str, Callable[[int], Section]] = {
     "service": service.section,
     "check": check_traces.section,
     "conform": conform.section,
+    "diagram": diagram.section,
+    "transports": transports.section,
 }
 """By name, what measures it in so many rounds."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.run", description="The engine and the lifecycle beside their peers."
+        prog="python -m benchmarks.run", description="nimauth beside its peers: time and memory, in one run."
     )
     parser.add_argument("--only", choices=SECTIONS, action="append", help="this section only; may be repeated")
     parser.add_argument("--rounds", type=int, default=31, help="how often each is measured (default: %(default)s)")

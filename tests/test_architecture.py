@@ -28,10 +28,13 @@ BENEATH: dict[str, frozenset[str]] = {
     "stores": CORE,
     "trace": CORE,
     "service": CORE | {"lifecycle", "trace", "transports", "stores"},
+    "blocking": CORE | {"service", "stores", "trace", "transports"},
     "server": CORE | {"transports"},
     "conformance": CORE | {"trace", "table", "engine", "lifecycle", "adapter", "transports", "stores"},
+    "diagram": CORE | {"table", "engine", "lifecycle", "trace", "conformance"},
     "cli": CORE
     | {"trace", "table", "engine", "lifecycle", "adapter", "transports", "stores", "service", "server", "conformance"}
+    | {"diagram"}
     | {"__init__"},
     "__main__": frozenset({"cli"}),
 }
@@ -117,11 +120,20 @@ def test_what_is_for_tests_stays_in_the_tests(module: str) -> None:
 @pytest.mark.parametrize(
     ("statement", "never"),
     [
-        ("import nimauth", "asyncio keyring websockets rich hypothesis pytest transitions filelock platformdirs"),
+        (
+            "import nimauth",
+            "asyncio keyring websockets rich hypothesis pytest transitions filelock platformdirs nimauth.diagram",
+        ),
         ("from nimauth import Lifecycle, LoginInfo", "asyncio keyring websockets rich hypothesis pytest filelock"),
         ("import nimauth.adapter", "asyncio keyring websockets rich hypothesis pytest filelock platformdirs"),
         ("from nimauth import AuthService, MemoryStore", "keyring websockets rich hypothesis pytest filelock"),
-        ("import nimauth.cli", "asyncio keyring websockets rich hypothesis pytest filelock platformdirs"),
+        (
+            "import nimauth.cli",
+            "asyncio keyring websockets rich hypothesis pytest filelock platformdirs nimauth.diagram",
+        ),
+        ("import nimauth.service", "pygraphviz h11 nimauth.diagram slixmpp paho nimauth.transports.nim"),
+        ("import nimauth.diagram", "pygraphviz h11 sphinx mkdocs hypothesis pytest nimauth.conformance"),
+        ("import nimauth.transports.xmpp, nimauth.transports.mqtt", "slixmpp paho pygraphviz"),
     ],
 )
 def test_a_host_pays_only_for_what_it_imports(statement: str, never: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -21,6 +22,8 @@ COMMANDS: Final = {
     "adapter": ("cli.adapter", "speak the adapter protocol on standard input and output"),
     "conform": ("cli.conform", "test any program that speaks the adapter protocol"),
     "check": ("cli.check", "say whether recorded traces of a client are possible"),
+    "diagram": ("cli.diagram", "draw the machine, or one of your own"),
+    "nim-setup": ("cli.nim_setup", "say how to install NIM's official SDK, and check it"),
     "paths": ("cli.paths", "print the test cases themselves, for tests in other languages"),
 }
 
@@ -45,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if sys.stdin is None or sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
         return _fail("standard input and output are closed; leave both open")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every console has what an account is called
     try:
         return int(args.run(args))
     except KeyboardInterrupt:
@@ -58,14 +63,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error))
 
 
-_EXTRAS: Final = {"websockets": "websocket", "rich": "cli", "hypothesis": "conform"}
+_EXTRAS: Final = {
+    "websockets": ("websockets", "websocket"),
+    "rich": ("rich", "cli"),
+    "hypothesis": ("hypothesis", "conform"),
+    "pygraphviz": ("pygraphviz", "diagrams"),
+    "resvg_py": ("resvg-py", "diagrams"),
+    "h11": ("h11", "web"),
+    "slixmpp": ("slixmpp", "xmpp"),
+    "paho": ("paho-mqtt", "mqtt"),
+}
+"""By what is imported: the package, and the extra of ours that brings it."""
 
 
 def _missing(error: ModuleNotFoundError) -> str:
-    extra = _EXTRAS.get((error.name or "").partition(".")[0])
-    if extra is None:
+    found = _EXTRAS.get((error.name or "").partition(".")[0])
+    if found is None:
         raise error
-    return f"this command needs the package {error.name}; install it with: pip install 'nimauth[{extra}]'"
+    package, extra = found
+    return f"this command needs the package {package}; install it with: pip install 'nimauth[{extra}]'"
 
 
 def _fail(sentence: str) -> int:

@@ -97,7 +97,14 @@ class App:
 
 def _tell_status(event: StatusEvent) -> None:
     reason = event.reason.value if event.reason is not None else None
-    tell("status", status=event.status.value, reason=reason, code=event.code, retry_in=event.retry_in)
+    tell(
+        "status",
+        status=event.status.value,
+        reason=reason,
+        code=event.code,
+        retry_in=event.retry_in,
+        session=event.session.to_dict(),
+    )
 
 
 def tell(event: str, **details: Any) -> None:

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 from typing import IO, Final
 
-from ..conformance.client.conform import STAGES, Conformance, Result, Stage
+from ..conformance.client.conform import Conformance
 from ..conformance.client.examiner import message_of
+from ..conformance.client.findings import Result, Stage
 from ..conformance.client.laws import LAWS
+from ..conformance.client.plan import STAGES
 from ..conformance.client.report import FORMATS, line_of, stage_line
 from ..conformance.client.subject import PATIENCE, STARTUP, Process
 from ..errors import NimAuthError
@@ -37,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=str.upper,
         choices=LAWS,
         metavar="RULE",
-        help="tell only what breaks this rule: R1 to R15, H1 to H9, P2 to P5 (a breakdown, P1, is told always)",
+        help="tell only what breaks this rule: R1 to R15, H1 to H6, H8, H9, P1 to P5 (a breakdown, P1, is told always)",
     )
     parser.add_argument(
         "--replay", type=Path, metavar="FILE", help="only the stories of a JSON report, or lines of input"

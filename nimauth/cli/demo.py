@@ -22,7 +22,9 @@ from typing import Any, Self
 from attrs import define, field
 
 from .. import trace as tracing
+from ..diagram.model import Words
 from ..errors import NimAuthError, StoreError
+from ..lifecycle import Lifecycle
 from ..service import AuthService
 from ..stores.backends import choose_backend
 from ..stores.keyring import Deadlines, KeyringStore
@@ -30,15 +32,20 @@ from ..stores.memory import MemoryStore
 from ..trace import Recorder
 from ..transports.websocket import WebSocketTransport
 from ..vocabulary.logins import LoginInfo, Revocation
-from ..vocabulary.reasons import Cause
+from ..vocabulary.reasons import Cause, Reason
 from ..vocabulary.states import AuthStatus, State
+from . import audience
 from .app import NAME
+from .audience import Audience
 from .screen import Screen, make_screen
 from .session import add_trace, run_interruptible, trace_to
 
 ACCOUNT = "anna"
 PATIENCE = 10.0
 """How long a step may wait for what should happen, in seconds."""
+
+MOST_STATUSES = 12
+"""A step shows no more than so many."""
 
 ONLINE = ["connecting", "logging", "loggedIn", "dataSyncStart", "dataSyncFinish"]
 
@@ -48,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plain", action="store_true", help="plain lines, also on a terminal")
     parser.add_argument("--memory", action="store_true", help="leave the OS keyring alone and keep logins in memory")
     add_trace(parser)
+    audience.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,23 +69,38 @@ class Unexpected(NimAuthError):
 
 
 async def _play(args: argparse.Namespace, trace: Recorder | None) -> int:
-    began = time.monotonic()
+    screen = make_screen(plain=args.plain)
+    try:
+        async with audience.gathered(args, screen.note) as watching:
+            began = time.monotonic()
+            failed = await _play_in_a_new_place(args, screen, watching, trace)
+            screen.close()
+            screen.summary(failed, time.monotonic() - began)
+            await watching.over(_GONE_WRONG if failed else _GONE_WELL)
+    finally:
+        screen.close()
+    return 1 if failed else 0
+
+
+async def _play_in_a_new_place(
+    args: argparse.Namespace, screen: Screen, watching: Audience, trace: Recorder | None
+) -> int:
+    """Play in a directory and under a profile of its own, of which nothing is left. Gives how many steps went wrong."""
     directory = Path(tempfile.mkdtemp(prefix="nimauth-demo-"))
     profile = f"demo-{secrets.token_hex(4)}"
-    screen = make_screen(plain=args.plain)
     why_memory: str | None = None
     try:
         why_memory = "--memory was given" if args.memory else await _why_no_keyring(directory, profile)
         if why_memory is not None:
             screen.note(f"Logins are kept in memory, and the app restarts inside its process: {why_memory}")
         async with _Server.started() as server:
-            demo = Demo(server, screen, profile, directory if why_memory is None else None, trace)
+            demo = Demo(server, screen, watching, profile, directory if why_memory is None else None, trace)
             try:
                 failed = await demo.play()
             finally:
                 await demo.end()
         if why_memory is None:
-            failed += await demo.step("Nothing is left in the keyring", "", lambda: _sweep(directory, profile))
+            failed += await demo.step(_SWEPT, "", lambda: _sweep(directory, profile))
     except BaseException:  # also when it is interrupted, it leaves nothing behind
         if why_memory is None:
             with contextlib.suppress(NimAuthError, OSError):
@@ -85,9 +108,12 @@ async def _play(args: argparse.Namespace, trace: Recorder | None) -> int:
         raise
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-        screen.close()
-    screen.summary(failed, time.monotonic() - began)
-    return 1 if failed else 0
+    return failed
+
+
+_SWEPT = Words("Nothing is left in the keyring", "密钥环中没有任何残留")
+_GONE_WELL = Words("The demo is over: every step went as the rules say", "演示结束：每一步都符合规则")
+_GONE_WRONG = Words("The demo is over: not every step went as the rules say", "演示结束：有的步骤不符合规则")
 
 
 # -- the story ---------------------------------------------------------------------------------------------------------
@@ -99,6 +125,7 @@ class Demo:
 
     server: _Server
     screen: Screen
+    audience: Audience
     profile: str
     directory: Path | None
     trace: Recorder | None = None
@@ -109,17 +136,21 @@ class Demo:
 
     async def play(self) -> int:
         """Gives the number of steps that went wrong."""
-        story: list[tuple[str, str, Callable[[], Awaitable[str]]]] = [
-            ("Log in by hand, with a wrong token", "R6 R7", self.wrong_token),
-            ("Log in by hand", "R6 R9 R14", self.by_hand),
-            ("The app ends; a new one starts by itself", "R1 R2 R9", self.auto_login),
-            ("The link is cut", "R8 R14", self.cut),
-            ("A tablet logs in to the same account", "R4", self.displaced),
-            ("The app is started again", "R4", self.refused),
-            ("Log in by hand again", "R6", self.by_hand_again),
-            ("The tablet throws the app out by hand", "R4", self.thrown_out),
-            ("Log in by hand; then the account is banned", "R4", self.banned),
-            ("Unbanned: log in, then log out", "R13", self.logged_out),
+        story: list[tuple[Words, str, Callable[[], Awaitable[str]]]] = [
+            (Words("Log in by hand, with a wrong token", "用错误的 token 手动登录"), "R6 R7", self.wrong_token),
+            (Words("Log in by hand", "手动登录"), "R6 R9 R14", self.by_hand),
+            (
+                Words("The app ends; a new one starts by itself", "应用退出；新的进程自动登录"),
+                "R1 R2 R9",
+                self.auto_login,
+            ),
+            (Words("The link is cut", "连接被切断"), "R8 R14", self.cut),
+            (Words("A tablet logs in to the same account", "平板登录同一账号"), "R4", self.displaced),
+            (Words("The app is started again", "应用再次启动"), "R4", self.refused),
+            (Words("Log in by hand again", "再次手动登录"), "R6", self.by_hand_again),
+            (Words("The tablet throws the app out by hand", "平板手动踢下应用"), "R4", self.thrown_out),
+            (Words("Log in by hand; then the account is banned", "手动登录；随后账号被封禁"), "R4", self.banned),
+            (Words("Unbanned: log in, then log out", "解封：登录，然后登出"), "R13", self.logged_out),
         ]
         await self.server.command(f"token {ACCOUNT} {self.token}")
         failed = 0
@@ -127,11 +158,12 @@ class Demo:
             failed += await self.step(title, rules, act)
         return failed
 
-    async def step(self, title: str, rules: str, act: Callable[[], Awaitable[str]]) -> int:
+    async def step(self, title: Words, rules: str, act: Callable[[], Awaitable[str]]) -> int:
         """One step. Gives 1 if it went wrong."""
-        self.screen.begin(title, rules)
+        self.screen.begin(title.en, rules)
+        await self.audience.step(title)
         try:
-            async with asyncio.timeout(2 * PATIENCE):
+            async with asyncio.timeout(2 * PATIENCE + MOST_STATUSES * self.audience.pace):
                 note = await act()
         except Exception as error:  # a demo that stumbles says so, and goes on
             note = str(error) if isinstance(error, NimAuthError) else f"{type(error).__name__} {error}".strip()
@@ -241,10 +273,13 @@ class Demo:
         if self.app is None or self.directory is not None:
             if self.app is not None:
                 await self.app.end()
-            self.app = await _App.launched(self.server.url, self.profile, self.directory, self.screen, self.trace)
+            self.app = await _App.launched(
+                self.server.url, self.profile, self.directory, self.screen, self.audience, self.trace
+            )
         else:
             await self.app.send("end")
             await self.app.hear("ended")
+        await self.audience.restarted()
         await self.app.send("start", auto_login=auto_login)
         self.app.started = await self.app.hear("started")
         self.app.pid = self.app.started["pid"]
@@ -358,6 +393,7 @@ class _Server(_Child):
 @define(eq=False)
 class _App(_Child):
     screen: Screen
+    audience: Audience
     trace: Recorder | None
     history: list[dict[str, Any]] = field(factory=list)
     """All that it told since the step began."""
@@ -368,9 +404,16 @@ class _App(_Child):
 
     @classmethod
     async def launched(
-        cls, url: str, profile: str, directory: Path | None, screen: Screen, trace: Recorder | None
+        cls,
+        url: str,
+        profile: str,
+        directory: Path | None,
+        screen: Screen,
+        audience: Audience,
+        trace: Recorder | None,
     ) -> _App:
-        return await cls.launch("nimauth.cli.app", url, profile, str(directory or ""), screen=screen, trace=trace)
+        where = (url, profile, str(directory or ""))
+        return await cls.launch("nimauth.cli.app", *where, screen=screen, audience=audience, trace=trace)
 
     async def send(self, do: str, **details: Any) -> None:
         self.history.clear()
@@ -407,6 +450,8 @@ class _App(_Child):
         if event["event"] == "status":
             self.screen.status(event["status"])
             self._record(tracing.shown(AuthStatus(event["status"])))
+            reason = Reason(event["reason"]) if event["reason"] is not None else None
+            await self.audience.status(Lifecycle.from_dict(event["session"]), reason)
         elif event["event"] == "login":
             self._record(tracing.login_result(event["ok"]))
         self.history.append(event)

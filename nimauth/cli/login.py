@@ -6,6 +6,8 @@ import argparse
 import getpass
 import sys
 
+from ..transports.base import Transport
+from ..transports.schemes import transport_for
 from ..vocabulary.logins import MAX_TOKEN, LoginInfo, account_name
 from .session import add_profile, add_server, add_trace, remember_server, run_interruptible, say, session, stay, watch
 
@@ -21,13 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Log in, then tell every status until Ctrl-C."""
     account = account_name(args.account)
-    login = LoginInfo(account, _token(account))
-    return run_interruptible(_login(args, login))
-
-
-async def _login(args: argparse.Namespace, login: LoginInfo) -> int:
     app_key = args.app_key or "demo"
-    async with session(args, args.server, app_key) as auth:
+    transport = transport_for(args.server, app_key)  # nobody is asked for a token that cannot be sent
+    login = LoginInfo(account, _token(account))
+    return run_interruptible(_login(args, transport, app_key, login))
+
+
+async def _login(args: argparse.Namespace, transport: Transport, app_key: str, login: LoginInfo) -> int:
+    async with session(args, transport) as auth:
         await auth.initialize(auto_login=False)
         watch(auth)
         await auth.login(login)

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     print(f'{{"nimauth_paths":1,"cover":{json.dumps(args.cover)},"cases":[')
     comma = ""
     for case in cases(args.cover):
-        print(comma, json.dumps(case, ensure_ascii=False, separators=(",", ":")), sep="", end="")
+        print(comma, json.dumps(case, separators=(",", ":")), sep="", end="")
         comma = ",\n"
     print("\n]}")
     sys.stdout.flush()

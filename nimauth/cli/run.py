@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..errors import NimAuthError
+from ..transports.schemes import transport_for
 from ..vocabulary.logins import Permit
 from .session import add_profile, add_server, add_trace, last_server, run_interruptible, session, stay, watch
 from .status import describe
@@ -23,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    async with session(args, *last_server(args)) as auth:
+    async with session(args, transport_for(*last_server(args))) as auth:
         refusal = await auth.initialize()
         if refusal is not None:
             why = describe(Permit(None, refusal.revocation)) if refusal.rule is not None else str(refusal)

@@ -37,7 +37,9 @@ def add_profile(parser: argparse.ArgumentParser) -> None:
 def add_server(parser: argparse.ArgumentParser, *, required: bool) -> None:
     """Where to log in, and as what."""
     note = "" if required else " (default: where the last login was)"
-    parser.add_argument("--server", metavar="URL", required=required, help=f"ws:// or wss:// address{note}")
+    parser.add_argument(
+        "--server", metavar="URL", required=required, help=f"wss://…, xmpps://…, mqtts://… or nim:APPKEY{note}"
+    )
     parser.add_argument("--app-key", help=f"the app key that the server knows{note or ' (default: demo)'}")
     parser.add_argument("--forced", action="store_true", help="log in although another device holds the place (R12)")
 
@@ -69,15 +71,6 @@ def _ends_with_a_line(path: Path) -> bool:
         return file.read(1) == b"\n"
 
 
-def transport_for(url: str, app_key: str) -> Transport:
-    """The transport that speaks this URL's scheme. Raises ValueError when there is none."""
-    if url.partition("://")[0].lower() not in ("ws", "wss"):
-        raise ValueError("there is no transport for this server's URL; give one like wss://im.example.org:8443")
-    from ..transports.websocket import WebSocketTransport
-
-    return WebSocketTransport(url, app_key)
-
-
 async def open_store(profile: str) -> CredentialStore:
     """The store of this profile; tells in one line where there is no keyring."""
     store, notice = await default_store(APP, profile=profile, on_notice=_note)
@@ -87,11 +80,11 @@ async def open_store(profile: str) -> CredentialStore:
 
 
 @contextlib.asynccontextmanager
-async def session(args: argparse.Namespace, url: str, app_key: str) -> AsyncIterator[AuthService]:
+async def session(args: argparse.Namespace, transport: Transport) -> AsyncIterator[AuthService]:
     """A service that tells what happens to its local data."""
     with trace_to(args.trace) as trace:
         service = AuthService(
-            transport_for(url, app_key),
+            transport,
             await open_store(args.profile),
             SDKOptions(forced=args.forced),
             open_local_data=lambda account: say(f"local data of {account} is open"),

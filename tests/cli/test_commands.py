@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from nimauth.stores.permit import peek
 
-from .helpers import Running, nimauth, running
+from .helpers import DEADLINE, Running, nimauth, running
 
 
 @pytest.fixture
@@ -149,6 +150,25 @@ def test_bad_input_gives_one_clear_sentence_and_1(tmp_path: Path, arguments: lis
     assert words in told
     assert "Traceback" not in told
     assert done.stderr.splitlines()[-1].startswith("nimauth: ")
+
+
+@pytest.mark.parametrize("url", ["http://x", "ws://", "nim:KEY"])
+def test_a_server_that_cannot_be_used_is_refused_before_the_token_is_asked_for(tmp_path: Path, url: str) -> None:
+    with running(tmp_path, "login", "--server", url, "--account", "a") as login:
+        assert login.process.wait(DEADLINE) == 1, "it waits for the token"
+
+
+def test_a_broken_transport_of_somebody_elses_is_told_in_one_sentence(tmp_path: Path) -> None:
+    info = tmp_path / "pigeons-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pigeons\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[nimauth.transports]\npigeon = pigeons:Pigeon\n")
+    (tmp_path / "pigeons.py").write_text("1 / 0\n")
+    path = f"{Path(__file__).parents[2]}{os.pathsep}{tmp_path}"
+    done = nimauth(tmp_path, "login", "--server", "pigeon://x", "--account", "a", PYTHONPATH=path)
+    assert done.returncode == 1
+    (sentence,) = done.stderr.splitlines()
+    assert "pigeons:Pigeon (ZeroDivisionError: division by zero; pigeons.py, line 1)" in sentence
 
 
 def test_the_token_is_no_argument(tmp_path: Path) -> None:
