@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Final
 
@@ -163,18 +163,9 @@ class Examiner:
         self.subject.restart()
         self.said.clear()
 
-    @contextmanager
-    def hurried(self) -> Iterator[None]:
+    def hurried(self) -> AbstractContextManager[None]:
         """With less patience for a program that hangs, while the same is tried many times."""
-        subject = self.subject
-        if not isinstance(subject, Process):
-            yield
-            return
-        patience, subject.patience = subject.patience, min(subject.patience, HURRY)
-        try:
-            yield
-        finally:
-            subject.patience = patience
+        return self.subject.hurried(HURRY) if isinstance(self.subject, Process) else nullcontext()
 
     def _judge(self, step: Login, answer: bytes, forbidding: Forbidding, *, plain: bool) -> Verdict | None:
         if not plain:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Protocol, Self
 
 from ...adapter import Json
@@ -67,6 +68,7 @@ class Process:
         """Tokens that are not the tester's, in the lines that it is told."""
         self.started_in = 0.0
         """Seconds that it needed for its first answer, the last time that it was started."""
+        self._hurry = patience
         self._leaked = False
         self._running: Running | None = None
 
@@ -84,7 +86,7 @@ class Process:
             self.no_surplus(0)
         running.say(b"".join(line + b"\n" for line in lines))
         answers: list[bytes] = []
-        patience = self.startup if fresh else self.patience
+        patience = self.startup if fresh else self._hurry
         began = time.monotonic()
         for _ in lines:
             try:
@@ -97,8 +99,17 @@ class Process:
                 # From now on it is known what a start takes.
                 self.started_in = time.monotonic() - began
                 self.startup = min(self.startup, max(self.patience, 10 * self.started_in))
-                patience = self.patience
+                patience = self._hurry
         return answers
+
+    @contextmanager
+    def hurried(self, patience: float) -> Iterator[None]:
+        """With no more than so many seconds for an answer, while the same is tried many times. A start has its time."""
+        self._hurry = min(self.patience, patience)
+        try:
+            yield
+        finally:
+            self._hurry = self.patience
 
     def ask_one_by_one(self, lines: Sequence[bytes]) -> list[bytes]:
         """The same, with a look after each answer whether another one follows that nobody asked for."""
