@@ -53,7 +53,7 @@ class Adapter:
         try:
             for line in _bounded(lines):
                 answer = {"error": _TOO_LONG} if line is None else self.answer(line)
-                answers.write(json.dumps(answer, separators=(",", ":")) + "\n")
+                answers.write(write(answer) + "\n")
                 answers.flush()
         except BrokenPipeError:
             with suppress(BrokenPipeError):
@@ -78,6 +78,14 @@ class Adapter:
             return [{"do": "refused", "why": str(refusal)}]
 
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+
+
+def write(answer: Json) -> str:
+    """An answer as a line, without what ends it."""
+    return _ENCODER.encode(answer)
+
+
 # -- reading: what is missing or of the wrong type is an error, what is beyond the protocol is ignored -----------------
 
 
@@ -100,7 +108,7 @@ def read(line: str | bytes) -> Json:
     """The object that a line is: JSON that every language understands alike. Raises BadLine."""
     try:
         text = line if isinstance(line, str) else line.decode("utf-8-sig")
-        message = json.loads(text, parse_int=_number, parse_constant=_no_constant, object_pairs_hook=_object)
+        message = _DECODER.decode(text)
     except UnicodeDecodeError:
         raise BadLine("the line is not UTF-8") from None
     except json.JSONDecodeError as error:
@@ -127,6 +135,8 @@ def _object(pairs: list[tuple[str, Any]]) -> Json:
         raise BadLine("an object gives the same name twice")
     return found
 
+
+_DECODER: Final = json.JSONDecoder(parse_int=_number, parse_constant=_no_constant, object_pairs_hook=_object)
 
 _KINDS: Final = {
     str: "a string",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cache
 
-from ...adapter import READERS, Adapter
+from ...adapter import READERS, Adapter, write
 from ...engine import Row
 from ...lifecycle import Lifecycle
 from ...table import rules_of as serves
@@ -106,4 +105,4 @@ def row_of(session: Lifecycle, message: Message) -> tuple[Row | None, tuple[tupl
 
 def canonical(answer: Json) -> bytes:
     """An answer as nimauth writes it."""
-    return json.dumps(answer, separators=(",", ":")).encode()
+    return write(answer).encode()

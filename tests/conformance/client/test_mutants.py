@@ -74,7 +74,7 @@ def changes_nothing(lifecycle: type[Lifecycle], place: Place) -> bool:
 
 
 def is_found_early(lifecycle: type[Lifecycle], place: Place) -> bool:
-    """At a case of the first stage: most are."""
+    """At a case of the first stage: most are. It sees the past, on which it depends what a refusal may name."""
     examiner = Examiner(InProcess(lambda: Adapter(lifecycle).answer))
     return any(examiner.first_failure(Case(numbers)) is not None for numbers in cases_at()[place])
 
@@ -95,11 +95,12 @@ def test_every_edit_of_the_table_is_found() -> None:
     survivors, same, count = [], 0, 0
     for name, kind, place in edits():
         count += 1
-        if is_found_early(kind, place):
+        refusal = place[0] == "auto_login"
+        if refusal and is_found_early(kind, place):
             continue
-        if changes_nothing(kind, place):
+        if changes_nothing(kind, place):  # for most it is quicker to see
             same += 1
-        elif not is_found(kind):
+        elif (refusal or not is_found_early(kind, place)) and not is_found(kind):
             survivors.append(name)
     print(f"{count} edits, {same} of them change nothing, {len(survivors)} of the others are not found")
     assert count > 3000
