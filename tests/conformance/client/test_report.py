@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from nimauth.cli import main
+from nimauth.conformance.client.findings import Result
 from nimauth.conformance.client.report import FORMATS, junit, text, to_json
 from nimauth.conformance.client.story import story
 from nimauth.conformance.client.tokens import TOKEN
@@ -29,9 +31,12 @@ def _keeps_the_login_after_a_kick(_: Json, answer: Json, __: Lifecycle) -> Json:
     return answer
 
 
-RESULT = result_of(
-    lambda: spoiled(_keeps_the_login_after_a_kick), command=["a", "client"], stages=["configurations", "names"]
-)
+@cache
+def wrong_result() -> Result:
+    return result_of(
+        lambda: spoiled(_keeps_the_login_after_a_kick), command=["a", "client"], stages=["configurations", "names"]
+    )
+
 
 WRONG = f"""
 import json, sys
@@ -46,7 +51,7 @@ for line in sys.stdin.buffer:
 
 
 def test_a_story_has_the_inputs_the_rule_in_words_and_both_answers() -> None:
-    (finding,) = RESULT.findings
+    (finding,) = wrong_result().findings
     told = "\n".join(story(finding))
     assert "the program does not void the saved login. That breaks R4 (and R6)" in told
     assert "a kick, a ban, a wrong token or a data upgrade voids auto login" in told
@@ -60,7 +65,7 @@ def test_a_story_has_the_inputs_the_rule_in_words_and_both_answers() -> None:
 
 
 def test_the_picture_is_mermaid_in_which_nothing_is_cut_short_by_its_own_signs() -> None:
-    (finding,) = RESULT.findings
+    (finding,) = wrong_result().findings
     picture = "\n".join(story(finding)).partition("```mermaid\n")[2].partition("```")[0].splitlines()
     assert picture[0] == "sequenceDiagram"
     named = {line.split()[1] for line in picture if line.strip().startswith("participant")}
@@ -72,14 +77,14 @@ def test_the_picture_is_mermaid_in_which_nothing_is_cut_short_by_its_own_signs()
 
 
 def test_the_text_says_how_much_was_covered() -> None:
-    told = text(RESULT)
+    told = text(wrong_result())
     assert re.search(r"states +13 of 14", told)
     assert "1 thing found." in told
     assert "Everything holds." in text(result_of(lambda: spoiled(lambda *_: None), examples=0, stages=["names"]))
 
 
 def test_the_json_has_all_of_it() -> None:
-    report = json.loads(to_json(RESULT))
+    report = json.loads(to_json(wrong_result()))
     assert report["holds"] is False
     assert report["command"] == ["a", "client"]
     assert [stage["name"] for stage in report["stages"]] == ["start", "configurations", "names"]
@@ -91,7 +96,7 @@ def test_the_json_has_all_of_it() -> None:
 
 
 def test_the_junit_has_a_case_for_each_stage_failed_by_what_was_found_in_it() -> None:
-    suite = ET.fromstring(junit(RESULT))
+    suite = ET.fromstring(junit(wrong_result()))
     assert suite.tag == "testsuite"
     assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
     failed = [case for case in suite if case.find("failure") is not None]
