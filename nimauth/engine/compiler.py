@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Callable, Mapping
-from functools import update_wrapper, wraps
-from types import FunctionType
+from functools import lru_cache, update_wrapper, wraps
+from types import CodeType, FunctionType
 from typing import Any, TypeVar
 
 from attrs import evolve
@@ -77,9 +77,7 @@ def compile_machine(
     faces = {stub: Face.of(stub) for stub in dict.fromkeys(stubs.values())}
     collectors = {stub: face.collector() for stub, face in faces.items()}
     writer = Writer(machine, session, members)
-    source = "\n\n".join(writer.function(event, cases, faces[stub]) for event, stub in stubs.items())
-    path = f"<triggers of {session.__module__}.{session.__qualname__}>"
-    linecache.cache[path] = len(source), None, source.splitlines(keepends=True), path  # for tracebacks
+    sources = {event: writer.function(event, cases, faces[stub]) for event, stub in stubs.items()}
 
     attribute = machine.model_attribute
     states = [state.value for state in machine.states.values()]
@@ -94,8 +92,10 @@ def compile_machine(
         raise EngineError(f"{state!r} is no state of {program.name}'s machine; set {attribute} to one that it declares")
 
     scope: dict[str, Any] = {**writer.constants, "_callable": callable, "_no_row": no_row}
-    exec(compile(source, path, "exec"), scope)  # noqa: S102  (written above, from the declaration)
     for event, stub in stubs.items():
+        path = f"<{event} of {session.__module__}.{session.__qualname__}>"
+        linecache.cache[path] = len(sources[event]), None, sources[event].splitlines(keepends=True), path
+        exec(_compiled(sources[event], path), scope)  # noqa: S102  (written above, from the declaration)
         function: Any = update_wrapper(faces[stub].dress(scope[event]), stub, assigned=("__doc__",))
         function.__module__, function.__qualname__ = session.__module__, f"{session.__qualname__}.{event}"
     program = Program(
@@ -107,11 +107,17 @@ def compile_machine(
             leaving=_with_implied(machine, writer, "on_exit", outline.leaving),
         ),
         rules=dict(rules or {}),
-        source=source,
+        source="\n\n".join(sources.values()),
         attribute=attribute,
         collectors={event: collectors[stub] for event, stub in stubs.items()},
     )
     return program
+
+
+@lru_cache(maxsize=512)
+def _compiled(source: str, path: str) -> CodeType:
+    """Kept, as machines that are compiled by the thousand differ in a single event: see `conformance.mutation`."""
+    return compile(source, path, "exec")
 
 
 def _with_implied(
