@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from nimauth.adapter import Adapter
@@ -44,19 +45,27 @@ def handwritten() -> Answer:
     return answer
 
 
+@lru_cache(maxsize=4096)
+def said_in(line: bytes) -> Json:
+    """The object that a line is, if it is one. It is not to be changed."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 def spoiled(spoil: Callable[[Json, Json, Lifecycle], Json | None], lifecycle: type[Lifecycle] = Lifecycle) -> Answer:
-    """nimauth's own answers, changed on the way. `spoil` sees what was said, the answer and the session before."""
+    """nimauth's own answers, changed on the way. `spoil` sees what was said, the answer and the session before.
+
+    It answers with the answer changed, or with None where it has left it as it was.
+    """
     adapter = Adapter(lifecycle)
 
     def answer(line: bytes) -> Json:
         before = copy.copy(adapter.session)
         told = adapter.answer(line)
-        try:
-            said = json.loads(line)
-        except ValueError:
-            said = {}
-        said = said if isinstance(said, dict) else {}
-        changed = spoil(said, copy.deepcopy(told), before)
+        changed = spoil(said_in(line), told, before)
         return told if changed is None else changed
 
     return answer

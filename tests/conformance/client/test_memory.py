@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from nimauth.adapter import Adapter
 from nimauth.vocabulary.states import State
 
-from .subjects import Answer, Json, result_of
+from .subjects import Answer, Json, result_of, said_in
 
 Spoil = Callable[[Adapter, Json, Json, dict[str, Any]], None]
 
@@ -26,11 +25,7 @@ def remembering(spoil: Spoil) -> Callable[[], Answer]:
         def answer(line: bytes) -> Json:
             memory["before"] = adapter.session.to_dict()
             told = adapter.answer(line)
-            try:
-                said = json.loads(line)
-            except ValueError:
-                said = {}
-            spoil(adapter, said if isinstance(said, dict) else {}, told, memory)
+            spoil(adapter, said_in(line), told, memory)
             return told
 
         return answer
