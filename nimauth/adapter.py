@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from io import BufferedIOBase
 from typing import IO, Any, Final, NoReturn, TypeVar
 
 from .errors import IllegalState
@@ -48,12 +49,15 @@ class Adapter:
         out = [] if heard is None else self._receive(heard)
         return {"state": session.state.value, "out": out}
 
-    def serve(self, lines: IO[bytes], answers: IO[str]) -> None:
-        """Answer every line until the end of input, or until nobody reads the answers any more."""
+    def serve(self, lines: BufferedIOBase, answers: IO[str]) -> None:
+        """Answer every line until the end of input, or until nobody reads the answers any more.
+
+        The answers to lines that come in one piece are written in one.
+        """
         try:
-            for line in _bounded(lines):
-                answer = {"error": _TOO_LONG} if line is None else self.answer(line)
-                answers.write(write(answer) + "\n")
+            for piece in _pieces(lines):
+                told = [{"error": _TOO_LONG} if line is None else self.answer(line) for line in piece]
+                answers.write("".join([write(answer) + "\n" for answer in told]))
                 answers.flush()
         except BrokenPipeError:
             with suppress(BrokenPipeError):
@@ -93,15 +97,20 @@ class BadLine(Exception):
     """A line that is not valid. The message never repeats what the line says: there may be a token in it."""
 
 
-def _bounded(lines: IO[bytes]) -> Iterator[bytes | None]:
-    """Each line, or None for one that is too long."""
-    while line := lines.readline(MAX_LINE + 1):
-        if line.endswith(b"\n") or len(line) <= MAX_LINE:
-            yield line
-            continue
-        while not line.endswith(b"\n") and (line := lines.readline(MAX_LINE)):
-            pass
-        yield None
+def _pieces(stream: BufferedIOBase) -> Iterator[list[bytes | None]]:
+    """The lines that each piece of input ends, without what ends them. None stands for one that is too long."""
+    rest, long = b"", False
+    while piece := stream.read1(MAX_LINE):
+        *ended, rest = (rest + piece).split(b"\n")
+        lines: list[bytes | None] = [line if len(line) <= MAX_LINE else None for line in ended]
+        if long and lines:
+            lines[0], long = None, False
+        if len(rest) > MAX_LINE:
+            rest, long = b"", True
+        if lines:
+            yield lines
+    if rest or long:
+        yield [None if long else rest]
 
 
 def read(line: str | bytes) -> Json:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from io import BufferedIOBase
+from typing import cast
 
 from ..adapter import Adapter
 
@@ -14,5 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Answer lines until the end of input."""
-    Adapter().serve(sys.stdin.buffer, sys.stdout)
+    Adapter().serve(cast(BufferedIOBase, sys.stdin.buffer), sys.stdout)
     return 0

@@ -156,6 +156,40 @@ def test_a_line_that_is_too_long_is_one_error_and_the_next_is_read() -> None:
         assert [list(answer) for answer in answers(too_long)] == [["error"]], "cut off by the end of input"
 
 
+class Pieces(io.BytesIO):
+    """Input that comes in pieces of a size."""
+
+    size = 1
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return super().read1(self.size)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 1000, MAX_LINE - 1, MAX_LINE, MAX_LINE + 1])
+def test_the_answers_are_the_same_however_the_input_comes_in_pieces(size: int) -> None:
+    long = b" " * (MAX_LINE + 1) if size > 7 else b""
+    lines = b"\n".join([b'{"in":"logout"}', b"{}", long, b'{"in":"logout"}'.ljust(100), long, b"", b'{"in":"logout"}'])
+    whole, pieces = io.StringIO(), io.StringIO()
+    Adapter().serve(io.BytesIO(lines), whole)
+    stream = Pieces(lines)
+    stream.size = size
+    Adapter().serve(stream, pieces)
+    assert pieces.getvalue() == whole.getvalue()
+    assert whole.getvalue().count("\n") == lines.count(b"\n") + 1
+
+
+def test_lines_that_come_in_one_piece_are_answered_in_one() -> None:
+    """Not one by one: a tester that says thousands reads thousands."""
+    flushed: list[str] = []
+
+    class Out(io.StringIO):
+        def flush(self) -> None:
+            flushed.append(self.getvalue())
+
+    Adapter().serve(io.BytesIO(b'{"in":"logout"}\n' * 100), Out())
+    assert [told.count("\n") for told in flushed] == [100]
+
+
 def test_an_answer_belongs_to_whoever_asked() -> None:
     adapter = Adapter()
     for line in (b'{"in":"logout"}', b"{}", b" " * (MAX_LINE + 1)):
