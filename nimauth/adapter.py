@@ -27,8 +27,6 @@ MAX_DIGITS: Final = 15
 Json = dict[str, Any]
 T = TypeVar("T")
 
-_TOO_LONG: Final = f"the line has more than {MAX_LINE} bytes"
-
 
 class Adapter:
     """One program under test: a lifecycle that each `start` begins anew, as a fresh process would."""
@@ -40,7 +38,7 @@ class Adapter:
     def answer(self, line: str | bytes) -> Json:
         """The answer to one line."""
         if isinstance(line, bytes) and len(line.removesuffix(b"\n")) > MAX_LINE:
-            return {"error": _TOO_LONG}
+            return {"error": f"the line has more than {MAX_LINE} bytes"}
         try:
             session, heard = self._read(read(line))
         except BadLine as error:
@@ -56,8 +54,7 @@ class Adapter:
         """
         try:
             for piece in _pieces(lines):
-                told = [{"error": _TOO_LONG} if line is None else self.answer(line) for line in piece]
-                answers.write("".join([write(answer) + "\n" for answer in told]))
+                answers.write("".join([write(self.answer(line)) + "\n" for line in piece]))
                 answers.flush()
         except BrokenPipeError:
             with suppress(BrokenPipeError):
@@ -97,20 +94,16 @@ class BadLine(Exception):
     """A line that is not valid. The message never repeats what the line says: there may be a token in it."""
 
 
-def _pieces(stream: BufferedIOBase) -> Iterator[list[bytes | None]]:
-    """The lines that each piece of input ends, without what ends them. None stands for one that is too long."""
-    rest, long = b"", False
+def _pieces(stream: BufferedIOBase) -> Iterator[list[bytes]]:
+    """The lines that each piece of input ends, without what ends them. One too long is cut, and still too long."""
+    rest = b""
     while piece := stream.read1(MAX_LINE):
-        *ended, rest = (rest + piece).split(b"\n")
-        lines: list[bytes | None] = [line if len(line) <= MAX_LINE else None for line in ended]
-        if long and lines:
-            lines[0], long = None, False
-        if len(rest) > MAX_LINE:
-            rest, long = b"", True
+        *lines, rest = (rest + piece).split(b"\n")
+        rest = rest[: MAX_LINE + 1]
         if lines:
             yield lines
-    if rest or long:
-        yield [None if long else rest]
+    if rest:
+        yield [rest]
 
 
 def read(line: str | bytes) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -19,10 +19,21 @@ from nimauth.diagram.render import scxml, xstate
 from nimauth.diagram.render.names import Names
 
 from ..tools import NODE_MODULES, node_package
-from .walks import Moment, Values, Walk, with_values
+from .walks import Moment, Values, Walk, login_journeys, meant, one_of_each, with_values
 
 Question = tuple[Chart, Walk]
 Engine = Callable[[Sequence[Question]], list[list[Moment]]]
+
+
+def unseen(engine: Engine, charts: Mapping[str, Chart]) -> list[str]:
+    """Which of these charts, none of which is the login machine's, an engine runs as if it were."""
+    journeys = login_journeys(one_of_each())
+    seen = {
+        what: next((walk, moments) for walk, moments in journeys if meant(chart, walk) != moments)
+        for what, chart in charts.items()
+    }
+    answers = engine([(charts[what], walk) for what, (walk, _) in seen.items()])
+    return [what for answer, (what, (_, moments)) in zip(answers, seen.items(), strict=True) if answer == moments]
 
 
 def python_statemachine(questions: Sequence[Question]) -> list[list[Moment]]:

@@ -377,6 +377,10 @@ access_rules: {{ c2s: {{ deny: blocked, allow: all }} }}
             with error:
                 raise RuntimeError(f"ejabberd refuses {command}: {error.read().decode()[:300]}") from None
 
+    def ban(self, name: str) -> None:
+        """An account gets another token, and its XMPP sessions are ended."""
+        self.api("ban_account", user=name, host=DOMAIN, reason="spam")
+
     def block(self, name: str) -> None:
         """From now on the access rules deny this account its sessions."""
         path = self.directory / "ejabberd.yml"

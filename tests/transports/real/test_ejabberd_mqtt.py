@@ -48,7 +48,7 @@ class EjabberdStage(Stage):
         return MqttTransport(url, ssl=context, domain=DOMAIN, heartbeat=0.5, timeout=3.0, close_timeout=1.0)
 
     def disable(self, name: str) -> None:
-        self.server.api("ban_account", user=name, host=DOMAIN, reason="spam")
+        self.server.ban(name)
 
 
 @pytest.fixture(scope="module")

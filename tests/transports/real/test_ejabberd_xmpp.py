@@ -41,7 +41,7 @@ class EjabberdStage(Stage):
         self.server.block(name)
 
     def ban(self, name: str) -> None:
-        self.server.api("ban_account", user=name, host=DOMAIN, reason="spam")
+        self.server.ban(name)
 
     def kick(self, name: str, device: str) -> None:
         self.server.api("kick_session", user=name, host=DOMAIN, resource=device, reason="come back another day")
