@@ -10,10 +10,11 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import BufferedIOBase
-from typing import IO, Any, Final, NoReturn, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 from .errors import IllegalState
 from .lifecycle import Lifecycle
+from .strictjson import MAX_DIGITS, BadLine, decoded, decoder, unique
 from .vocabulary import effects, inputs
 from .vocabulary.effects import Effect
 from .vocabulary.inputs import Input
@@ -21,8 +22,6 @@ from .vocabulary.reasons import Reason
 
 MAX_LINE: Final = 65536
 """Longest line, in bytes, without what ends it. A longer one is answered by an error, and skipped."""
-MAX_DIGITS: Final = 15
-"""Longest code. Beyond that languages disagree on what a number in JSON is."""
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -90,10 +89,6 @@ def write(answer: Json) -> str:
 # -- reading: what is missing or of the wrong type is an error, what is beyond the protocol is ignored -----------------
 
 
-class BadLine(Exception):
-    """A line that is not valid. The message never repeats what the line says: there may be a token in it."""
-
-
 def _pieces(stream: BufferedIOBase) -> Iterator[list[bytes]]:
     """The lines that each piece of input ends, without what ends them. One too long is cut, and still too long."""
     rest = b""
@@ -108,37 +103,13 @@ def _pieces(stream: BufferedIOBase) -> Iterator[list[bytes]]:
 
 def read(line: str | bytes) -> Json:
     """The object that a line is: JSON that every language understands alike. Raises BadLine."""
-    try:
-        text = line if isinstance(line, str) else line.decode("utf-8-sig")
-        message = _DECODER.decode(text)
-    except UnicodeDecodeError:
-        raise BadLine("the line is not UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise BadLine(f"the line is not JSON, see character {error.pos + 1}") from None
-    except RecursionError:
-        raise BadLine("the line is nested too deeply") from None
+    message = decoded(line, _DECODER)
     if not isinstance(message, dict):
         raise BadLine("the line must be a JSON object")
     return message
 
 
-def _number(digits: str) -> int | float:
-    return int(digits) if len(digits.lstrip("-")) <= MAX_DIGITS else float(digits)
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise BadLine("NaN and Infinity are not JSON")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> Json:
-    """Of two values for one name, languages take the first, the last or neither."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise BadLine("an object gives the same name twice")
-    return found
-
-
-_DECODER: Final = json.JSONDecoder(parse_int=_number, parse_constant=_no_constant, object_pairs_hook=_object)
+_DECODER: Final = decoder(unique)
 
 _KINDS: Final = {
     str: "a string",

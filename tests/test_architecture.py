@@ -23,14 +23,15 @@ BENEATH: dict[str, frozenset[str]] = {
     "errors": frozenset({"vocabulary"}),
     "table": frozenset({"vocabulary"}),
     "lifecycle": CORE | {"table", "engine"},
-    "adapter": CORE | {"lifecycle"},
+    "strictjson": frozenset(),
+    "adapter": CORE | {"lifecycle", "strictjson"},
     "transports": CORE,
     "stores": CORE,
     "trace": CORE,
     "service": CORE | {"lifecycle", "trace", "transports", "stores"},
     "blocking": CORE | {"service", "stores", "trace", "transports"},
     "server": CORE | {"transports"},
-    "conformance": CORE | {"trace", "table", "engine", "lifecycle", "adapter", "transports", "stores"},
+    "conformance": CORE | {"trace", "table", "engine", "lifecycle", "adapter", "strictjson", "transports", "stores"},
     "diagram": CORE | {"table", "engine", "lifecycle", "trace", "conformance"},
     "cli": CORE
     | {"trace", "table", "engine", "lifecycle", "adapter", "transports", "stores", "service", "server", "conformance"}
@@ -39,7 +40,7 @@ BENEATH: dict[str, frozenset[str]] = {
     "__main__": frozenset({"cli"}),
 }
 # Nothing here awaits, reads a clock, or touches a socket or a keyring.
-STILL = frozenset({"engine", "vocabulary", "errors", "table", "lifecycle", "adapter", "trace"})
+STILL = frozenset({"engine", "vocabulary", "errors", "table", "lifecycle", "strictjson", "adapter", "trace"})
 RESTLESS = frozenset({"asyncio", "concurrent", "time", "socket", "ssl", "select", "selectors", "threading", "keyring"})
 RESTLESS |= {"subprocess", "multiprocessing", "random", "websockets", "datetime"}
 

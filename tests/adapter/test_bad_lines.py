@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nimauth.adapter import MAX_DIGITS, MAX_LINE, READERS, Adapter
+from nimauth.adapter import MAX_LINE, READERS, Adapter
 from nimauth.lifecycle import Lifecycle
+from nimauth.strictjson import MAX_DIGITS
 from nimauth.vocabulary.states import Attempt, State
 
 Json = dict[str, Any]

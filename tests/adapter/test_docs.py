@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from nimauth.adapter import MAX_DIGITS, MAX_LINE, READERS, Adapter
+from nimauth.adapter import MAX_LINE, READERS, Adapter
+from nimauth.strictjson import MAX_DIGITS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "adapter.md").read_text("utf-8")
 SESSION = PAGE.partition("```text\n")[2].partition("```")[0].splitlines()

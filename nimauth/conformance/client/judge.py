@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from ...adapter import BadLine, Json, read
+from ...adapter import Json, read
+from ...strictjson import BadLine
 from ...vocabulary.states import ENDED, STATUS, AuthStatus, State
 from ..clauses import Clause
 from .laws import LAWS

@@ -19,11 +19,12 @@ from attrs import define, field, frozen
 
 from ...engine import Row
 from ...lifecycle import Lifecycle
+from ...strictjson import BadLine
 from ...trace import Kind
 from ...vocabulary.rules import Rule
 from ...vocabulary.states import State
 from .machine import Machine
-from .reading import BadLine, Line, Reader, Unreadable, Untold, lines_of
+from .reading import Line, Reader, Unreadable, Untold, lines_of
 from .search import MAX_REMEMBERED, STATE_BITS, Move, Search, Subset, Used
 from .spellings import Family, Spelling
 from .steps import ANYBODY, CALLS, NEW, RESULTS, Call, Steps, Symbol

@@ -9,10 +9,11 @@ import re
 import zlib
 from collections.abc import Iterator
 from io import BufferedReader
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 
 from attrs import define, field
 
+from ...strictjson import BadLine, Pairs, decoded, decoder, unique
 from ...trace import Kind
 from .spellings import BY_NAME, BY_NUMBER, Family, Spelling, spelled
 
@@ -24,13 +25,7 @@ MAX_BLANK: Final = 100_000
 """So many blank lines are passed over in a trace."""
 MAX_ACCOUNT: Final = 1024
 """Longest account, in characters."""
-MAX_DIGITS: Final = 15
-"""Longest whole number; a longer one is read as a fraction, which never takes long."""
 _CHUNK: Final = 65536
-
-
-class BadLine(Exception):
-    """A line that is none of a trace. The message never repeats what the line says: there may be a token in it."""
 
 
 class Unreadable(Exception):
@@ -132,7 +127,7 @@ class Reader:
     _decoder: json.JSONDecoder = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._decoder = json.JSONDecoder(object_pairs_hook=self._object, parse_int=_number, parse_constant=_no_constant)
+        self._decoder = decoder(self._object)
 
     def read(self, number: int, raw: bytes | None) -> Line | None:
         """What a line says; None for a blank one. Raises BadLine, and Unreadable when there are too many blank ones."""
@@ -140,16 +135,12 @@ class Reader:
         if raw is None or len(raw) > MAX_LINE:
             raise BadLine(f"the line has more than {MAX_LINE} bytes")
         try:
-            message = self._decoder.decode(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
-        except UnicodeDecodeError:
-            raise BadLine("the line is not UTF-8") from None
-        except json.JSONDecodeError as error:
-            if not raw.strip():
-                self._pass_over()
-                return None
-            raise BadLine(f"the line is not JSON, see character {error.pos + 1}") from None
-        except RecursionError:
-            raise BadLine("the line is nested too deeply") from None
+            message = decoded(raw, self._decoder, "utf-8-sig" if number == 1 else "utf-8")
+        except BadLine:
+            if raw.strip():
+                raise
+            self._pass_over()
+            return None
         if not isinstance(message, dict):
             raise BadLine("the line is no JSON object")
         t = message.get("t")
@@ -198,11 +189,8 @@ class Reader:
             return Line(number, None, None, t, records)
         raise BadLine("the line tells neither a status nor a call")
 
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            # Of two values for one name, languages take the first, the last or neither.
-            raise BadLine("an object gives the same name twice")
+    def _object(self, pairs: Pairs) -> dict[str, Any]:
+        found = unique(pairs)
         if not found.keys() <= _KNOWN:
             for name in found:
                 if name not in _KNOWN:
@@ -212,14 +200,6 @@ class Reader:
     def _look_at(self, name: str) -> None:
         letters = re.sub("[^a-z]", "", name[:200].lower())
         self.secret = next((word for word in _SECRETS if word in letters), self.secret)
-
-
-def _number(digits: str) -> int | float:
-    return int(digits) if len(digits.lstrip("-")) <= MAX_DIGITS else float(digits)
-
-
-def _no_constant(_: str) -> NoReturn:
-    raise BadLine("NaN and Infinity are not JSON")
 
 
 def _account(message: dict[str, Any], name: str) -> str | Untold:
